@@ -1,0 +1,87 @@
+//! Alerts leave the agent through one bounded ring whose accounts always balance.
+
+mod accounting;
+mod ring;
+
+pub use accounting::Accounting;
+pub use ring::{AlertReader, AlertSink, ring};
+
+use crate::sampling::frame::Entity;
+use crate::sampling::metrics::MetricId;
+use arrayvec::ArrayString;
+use serde::{Deserialize, Serialize};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Severity {
+    /// Worth knowing.
+    Info = 1,
+    /// Worth looking at today.
+    #[default]
+    Warning = 2,
+    /// Worth waking somebody.
+    Critical = 3,
+}
+
+impl Severity {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Whether the condition began or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AlertState {
+    /// The condition holds.
+    Firing = 1,
+    /// The condition of an earlier alert with the same `id` no longer holds.
+    Resolved = 2,
+}
+
+/// One alert, of fixed size: it is copied, never allocated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alert {
+    /// The same for the firing and the resolving of one condition.
+    pub id: u64,
+    /// Counts all alerts produced, from 1; a gap is a loss, and is accounted for.
+    pub sequence: u64,
+    /// Began or ended.
+    pub state: AlertState,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The rule that spoke.
+    pub rule: ArrayString<48>,
+    /// What it is about.
+    pub entity: Entity,
+    /// The VM it is about, or the device or CPU of the host; empty for the host as a whole.
+    pub subject: ArrayString<64>,
+    /// The VM's UUID; zero when there is none.
+    pub uuid: [u8; 16],
+    /// The VM's tenant; empty when unknown.
+    pub tenant: ArrayString<32>,
+    /// The metric that was looked at.
+    pub metric: MetricId,
+    /// What was seen, in the exported unit (a rate is per second).
+    pub observed: f64,
+    /// Lower end of what was expected; negative infinity when there is none.
+    pub expected_min: f64,
+    /// Upper end of what was expected; infinity when there is none.
+    pub expected_max: f64,
+    /// When the condition began, `CLOCK_MONOTONIC` nanoseconds.
+    pub since_mono_ns: u64,
+    /// When the alert was made, `CLOCK_REALTIME` nanoseconds since the epoch.
+    pub at_wall_ns: i64,
+    /// The number of the tick that made it.
+    pub tick: u64,
+    /// One sentence for people.
+    pub message: ArrayString<192>,
+}

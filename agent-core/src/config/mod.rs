@@ -1,0 +1,214 @@
+//! What the host's owner declares: limits, intervals, roots, tenants and rules.
+//!
+//! Parsed once into these types; nothing later on looks at text.
+
+mod limits;
+mod roots;
+
+pub use limits::Limits;
+pub use roots::Roots;
+
+use crate::sampling::metrics::Source;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Everything that can be configured. The defaults watch this host with no file at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Sizes that decide how much memory is set aside.
+    pub limits: Limits,
+    /// How often what is read.
+    pub sampling: Sampling,
+    /// How VMs are found and named.
+    pub discovery: Discovery,
+    /// Where the host's files are.
+    pub roots: Roots,
+    /// What the agent may cost.
+    pub budget: Budget,
+    /// How alerts are handled.
+    pub alerts: Alerts,
+    /// Rules of detection, on top of the shipped ones.
+    pub rules: Vec<crate::detection::RuleConfig>,
+    /// Names of shipped rules that are switched off.
+    pub rules_off: Vec<String>,
+}
+
+/// How often what is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sampling {
+    /// Time between two ticks, in milliseconds: 10 to 60,000.
+    pub interval_ms: u32,
+    /// Sources that are dear are read every this many ticks: `/proc/interrupts`, NUMA, thermal.
+    pub slow_every_ticks: u32,
+    /// Monitors (QMP, Firecracker, Cloud Hypervisor) are asked every this many ticks; 0 is never.
+    pub monitor_every_ticks: u32,
+    /// File descriptors the sampler may keep open; 0 takes what the soft limit leaves, less a reserve for the host.
+    pub descriptors_max: u32,
+    /// `perf_event_open` counters: software events and `kvm:*` tracepoints.
+    pub perf_events: bool,
+    /// Tier for the threads of VMs: `auto`, `kept-fd` or `open-each`.
+    pub thread_tier: ThreadTierChoice,
+    /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
+    pub kvm_tier: KvmTierChoice,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            interval_ms: 1_000,
+            slow_every_ticks: 10,
+            monitor_every_ticks: 10,
+            descriptors_max: 0,
+            perf_events: true,
+            thread_tier: ThreadTierChoice::Auto,
+            kvm_tier: KvmTierChoice::Auto,
+        }
+    }
+}
+
+impl Sampling {
+    /// The period of a source, in ticks.
+    #[must_use]
+    pub fn period_ticks(&self, source: Source) -> u32 {
+        match source {
+            Source::Interrupts
+            | Source::Numa
+            | Source::Thermal
+            | Source::Rapl
+            | Source::KernelHealth
+            | Source::Smaps
+            | Source::Descriptors
+            | Source::NetStat => self.slow_every_ticks.max(1),
+            Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
+            _ => 1,
+        }
+    }
+}
+
+/// The wanted way to read the threads of VMs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThreadTierChoice {
+    /// The cheapest that works.
+    #[default]
+    Auto,
+    /// A kept file descriptor per thread.
+    KeptFd,
+    /// Open, read, close.
+    OpenEach,
+}
+
+/// The wanted way to read KVM's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KvmTierChoice {
+    /// The cheapest that works.
+    #[default]
+    Auto,
+    /// KVM's binary statistics, from descriptors duplicated out of the VMM.
+    StatsFd,
+    /// `debugfs/kvm/<pid>-<fd>/`.
+    Debugfs,
+    /// QMP `query-stats`.
+    Qmp,
+    /// Not at all.
+    Off,
+}
+
+/// How VMs are found and named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Discovery {
+    /// Time between two full scans, which are only the net below events, in seconds.
+    pub full_scan_s: u32,
+    /// Also watch processes that look like a VMM by name but hold no KVM descriptor (emulated guests).
+    pub without_kvm: bool,
+    /// How a VM's tenant is found; the first rule that yields one wins.
+    pub tenant: Vec<TenantRule>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self { full_scan_s: 60, without_kvm: true, tenant: Vec::new() }
+    }
+}
+
+/// One way to find a VM's tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRule {
+    /// What is looked at.
+    pub from: TenantField,
+    /// A pattern in which `*` stands for anything and `{tenant}` for the tenant, such as `*/tenant-{tenant}.slice/*`.
+    pub pattern: String,
+}
+
+/// What a [`TenantRule`] looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantField {
+    /// The VM's name.
+    Name,
+    /// The path of its cgroup.
+    Cgroup,
+    /// The name of the user its VMM runs as.
+    User,
+    /// The VMM's command line, its arguments joined by spaces.
+    Cmdline,
+}
+
+/// What the agent may cost. When it costs more it degrades, a step a time, in the order documented in the README.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// CPU, in thousandths of one core, averaged over a minute; 0 is no budget.
+    pub cpu_permille: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { cpu_permille: 50 }
+    }
+}
+
+/// How alerts are handled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// At most this many new alerts per rule and minute; what is above is suppressed, and counted.
+    pub per_rule_per_minute_max: u32,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { per_rule_per_minute_max: 60 }
+    }
+}
+
+/// A configuration that cannot be used: where, what, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file, if the text came from one.
+    pub file: Option<PathBuf>,
+    /// Line and column, counted from 1.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong, and the cure.
+    pub message: String,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{}", file.display())?,
+            None => f.write_str("configuration")?,
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,88 @@
+//! The only module that knows the order of things.
+//!
+//! ```text
+//!            ToHot (plans, readings, rules)             Frame, alerts, history
+//! Planner ───────────────────────────────▶ Sampler ───────────────────────────▶ Reader
+//! (cold)  ◀─────────────────────────────── (hot)                                (any thread)
+//!            ToCold (old plans, exits)
+//! ```
+//! The planner may allocate, open, block. The sampler may not. Both channels are bounded; what the sampler no longer
+//! needs it hands back to be freed.
+
+mod directory;
+mod link;
+mod planner;
+mod reader;
+mod roster;
+mod runner;
+mod sampler;
+
+pub use directory::HostInfo;
+pub use planner::Planner;
+pub use reader::Reader;
+pub use roster::Roster;
+pub use runner::{Agent, RunnerError};
+pub use sampler::Sampler;
+
+use crate::alerts;
+use crate::config::Config;
+use crate::detection::{Detector, RuleError};
+use crate::sampling::frame::{Frame, OutOfMemory};
+use crate::sampling::metrics::Source;
+use crate::sys::clock::Clock;
+use directory::Directory;
+use nix::sys::epoll::{Epoll, EpollCreateFlags};
+use std::sync::Arc;
+
+/// Why an agent could not be made.
+#[derive(Debug, PartialEq)]
+pub enum BuildError {
+    /// The declared limits ask for more memory than there is.
+    Memory(OutOfMemory),
+    /// The kernel refused a descriptor the agent cannot do without.
+    Descriptor(nix::errno::Errno),
+    /// A rule makes no sense.
+    Rule(RuleError),
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory(error) => error.fmt(f),
+            Self::Descriptor(errno) => write!(f, "the kernel refused a descriptor for events: {errno}"),
+            Self::Rule(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Makes the three parts of an agent. Everything the sampler will ever need is allocated here.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader), BuildError> {
+    let (writer, frame) = Frame::new(&config.limits).map_err(BuildError::Memory)?;
+    for source in Source::ALL {
+        let period_ticks = u64::from(config.sampling.period_ticks(source));
+        frame.set_period_ns(source, period_ticks * u64::from(config.sampling.interval_ms) * 1_000_000);
+    }
+    let detector = Detector::build(&config).map_err(BuildError::Rule)?;
+    let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
+    let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
+    let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
+    let directory = Arc::new(Directory::default());
+    let config = Arc::new(config);
+
+    let reader =
+        Reader::new(Arc::clone(&frame), alerts, Arc::clone(&directory), Arc::clone(&config), clock.clone());
+    let sampler = Sampler::new(&config, clock.clone(), writer, detector, sink, hot, Arc::clone(&exits));
+    let planner = Planner::new(config, clock, cold, exits, directory);
+    Ok((sampler, planner, reader))
+}
+
+/// The memory that an agent with this configuration sets aside when it is made, in bytes.
+#[must_use]
+pub fn memory_bytes(config: &Config) -> usize {
+    Frame::bytes(&config.limits) + config.limits.alerts as usize * size_of::<alerts::Alert>()
+}

@@ -1,0 +1,63 @@
+//! Who is in which row: the fixed-size names that the hot side needs to write an alert.
+
+use crate::config::Limits;
+use crate::sampling::frame::Entity;
+use crate::sampling::metrics::Scope;
+use crate::sampling::vm::VmIdentity;
+
+/// The VMs that are watched now, by row; and for the rows of vCPUs, disks and interfaces, the VM they belong to.
+pub struct Roster {
+    vms: Box<[Option<(Entity, VmIdentity)>]>,
+    owners: [Box<[u32]>; 3],
+}
+
+/// "No VM" in `owners`.
+const NOBODY: u32 = u32::MAX;
+
+impl Roster {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let owners = |scope| vec![NOBODY; limits.rows(scope)].into_boxed_slice();
+        Self {
+            vms: vec![None; limits.rows(Scope::Vm)].into_boxed_slice(),
+            owners: [owners(Scope::Vcpu), owners(Scope::VmNet), owners(Scope::VmDisk)],
+        }
+    }
+
+    /// The VM that an entity is, or belongs to.
+    #[must_use]
+    pub fn vm_of(&self, entity: Entity) -> Option<(Entity, &VmIdentity)> {
+        let row = match entity.scope {
+            Scope::Vm => entity.row,
+            scope => *self.owners.get(owner_index(scope)?)?.get(entity.row as usize)?,
+        };
+        let (vm, identity) = self.vms.get(row as usize)?.as_ref()?;
+        Some((*vm, identity))
+    }
+
+    pub(super) fn enter(&mut self, vm: Entity, identity: VmIdentity, parts: impl Iterator<Item = Entity>) {
+        self.vms[vm.row as usize] = Some((vm, identity));
+        for part in parts {
+            if let Some(index) = owner_index(part.scope) {
+                self.owners[index][part.row as usize] = vm.row;
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, vm: Entity, parts: impl Iterator<Item = Entity>) {
+        self.vms[vm.row as usize] = None;
+        for part in parts {
+            if let Some(index) = owner_index(part.scope) {
+                self.owners[index][part.row as usize] = NOBODY;
+            }
+        }
+    }
+}
+
+const fn owner_index(scope: Scope) -> Option<usize> {
+    match scope {
+        Scope::Vcpu => Some(0),
+        Scope::VmNet => Some(1),
+        Scope::VmDisk => Some(2),
+        _ => None,
+    }
+}

@@ -1,0 +1,302 @@
+//! The hot side: one tick reads everything that is due, judges it and publishes it.
+
+use super::link::{Hot, ToCold, ToHot};
+use super::roster::Roster;
+use crate::alerts::AlertSink;
+use crate::config::Config;
+use crate::detection::Detector;
+use crate::sampling::frame::{Entity, FrameWriter, Tick};
+use crate::sampling::host::HostPlan;
+use crate::sampling::metrics::{Scope, Source, agent};
+use crate::sampling::vm::{Delivery, VmPlan};
+use crate::sys::clock::{Clock, thread_cpu_ns};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
+use std::sync::Arc;
+
+/// Requests taken over in one tick at most, so that a burst of new VMs does not stretch a tick without bound.
+const REQUESTS_PER_TICK_MAX: usize = 256;
+/// Exits noticed in one call; more are taken in the next one, within the same tick.
+const EXITS_PER_CALL: usize = 64;
+/// Messages that one VM can cause in one tick at most: its exit, its plan, its threads.
+const MESSAGES_PER_VM: usize = 3;
+
+/// The hot side. [`Sampler::tick`] allocates nothing, frees nothing and never blocks.
+pub struct Sampler {
+    clock: Clock,
+    interval_ns: u64,
+    next_deadline_ns: u64,
+    tick: Tick,
+    writer: FrameWriter,
+    detector: Box<Detector>,
+    sink: AlertSink,
+    link: Hot,
+    exits: Arc<Epoll>,
+    exited: [EpollEvent; EXITS_PER_CALL],
+    host: Option<Box<HostPlan>>,
+    vms: Box<[Option<Box<VmPlan>>]>,
+    /// Rows of `vms` that hold a plan, in no order; its capacity is that of `vms`.
+    active: Vec<u32>,
+    roster: Roster,
+    last_pid: u32,
+    totals: Totals,
+}
+
+#[derive(Default)]
+struct Totals {
+    missed: u64,
+    cpu_ns: u64,
+    plans_swapped: u64,
+    memory_reserved: i64,
+}
+
+impl Sampler {
+    pub(super) fn new(
+        config: &Config,
+        clock: Clock,
+        writer: FrameWriter,
+        detector: Detector,
+        sink: AlertSink,
+        link: Hot,
+        exits: Arc<Epoll>,
+    ) -> Self {
+        let vms = config.limits.vms as usize;
+        Self {
+            next_deadline_ns: clock.mono_ns(),
+            clock,
+            interval_ns: u64::from(config.sampling.interval_ms) * 1_000_000,
+            tick: Tick::default(),
+            writer,
+            detector: Box::new(detector),
+            sink,
+            link,
+            exits,
+            exited: [EpollEvent::empty(); EXITS_PER_CALL],
+            host: None,
+            vms: (0..vms).map(|_| None).collect(),
+            active: Vec::with_capacity(vms),
+            roster: Roster::new(&config.limits),
+            last_pid: 0,
+            totals: Totals {
+                memory_reserved: i64::try_from(super::memory_bytes(config)).unwrap_or(i64::MAX),
+                ..Totals::default()
+            },
+        }
+    }
+
+    /// When the next tick is due, `CLOCK_MONOTONIC` nanoseconds.
+    #[must_use]
+    pub fn next_deadline_ns(&self) -> u64 {
+        self.next_deadline_ns
+    }
+
+    /// Reads everything that is due, judges it and publishes it.
+    pub fn tick(&mut self) -> Tick {
+        let cpu_before_ns = thread_cpu_ns();
+        self.tick = Tick {
+            number: self.tick.number + 1,
+            mono_ns: self.clock.mono_ns(),
+            wall_ns: self.clock.wall_ns(),
+        };
+        self.take_requests();
+        self.notice_exits();
+        self.sample_host();
+        self.sample_vms();
+        self.write_self(cpu_before_ns);
+        self.writer.finish(self.tick);
+        self.detector.evaluate(self.tick, self.writer.frame(), &self.roster, &mut self.sink);
+        self.set_next_deadline();
+        self.totals.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before_ns);
+        self.tick
+    }
+
+    fn take_requests(&mut self) {
+        for _ in 0..REQUESTS_PER_TICK_MAX {
+            if !self.link.has_room(MESSAGES_PER_VM) {
+                return;
+            }
+            let Ok(request) = self.link.requests.try_recv() else { return };
+            match request {
+                ToHot::Host(plan) => {
+                    self.totals.plans_swapped += 1;
+                    if let Some(old) = self.host.replace(plan) {
+                        self.hand_back(ToCold::Host(old));
+                    }
+                }
+                ToHot::Vm(plan) => self.install(plan),
+                ToHot::Retire(entity) => self.retire(entity),
+                ToHot::Deliver(delivery) => {
+                    self.deliver(&delivery);
+                    self.hand_back(ToCold::Delivery(delivery));
+                }
+                ToHot::Rules(detector) => {
+                    let old = std::mem::replace(&mut self.detector, detector);
+                    self.hand_back(ToCold::Rules(old));
+                }
+            }
+        }
+    }
+
+    fn install(&mut self, plan: Box<VmPlan>) {
+        self.totals.plans_swapped += 1;
+        let row = plan.entity.row as usize;
+        let old = self.vms[row].take();
+        match &old {
+            Some(old) => self.roster.leave(old.entity, old.parts()),
+            None => self.active.push(plan.entity.row),
+        }
+        for entity in plan.parts().chain([plan.entity]) {
+            if self.writer.frame().entity(entity.scope, entity.row) != Some(entity) {
+                self.writer.open_row(entity);
+            }
+        }
+        if let Some(old) = old {
+            for part in old.parts() {
+                if !plan.parts().any(|kept| kept == part) {
+                    self.writer.close_row(part);
+                }
+            }
+            self.hand_back(ToCold::Vm(old));
+        }
+        self.roster.enter(plan.entity, plan.identity, plan.parts());
+        self.vms[row] = Some(plan);
+    }
+
+    fn retire(&mut self, entity: Entity) {
+        let slot = &mut self.vms[entity.row as usize];
+        if slot.as_ref().is_none_or(|plan| plan.entity != entity) {
+            return;
+        }
+        let Some(plan) = slot.take() else { return };
+        self.active.retain(|row| *row != entity.row);
+        for part in plan.parts().chain([entity]) {
+            self.writer.close_row(part);
+        }
+        self.roster.leave(entity, plan.parts());
+        self.hand_back(ToCold::Vm(plan));
+    }
+
+    fn deliver(&mut self, delivery: &Delivery) {
+        if delivery.vm.is_some_and(|vm| self.writer.frame().entity(Scope::Vm, vm.row) != Some(vm)) {
+            return;
+        }
+        for (row, metric, value) in &delivery.values {
+            let mut writer = self.writer.row(metric.scope(), *row);
+            match value {
+                Ok(value) => {
+                    writer.set(*metric, *value);
+                    writer.stamp(metric.metric().source, delivery.read_at_ns);
+                }
+                Err(availability) => writer.fail(*metric, *availability),
+            }
+        }
+    }
+
+    fn notice_exits(&mut self) {
+        loop {
+            let count = self.exits.wait(&mut self.exited, EpollTimeout::ZERO).unwrap_or(0);
+            for index in 0..count {
+                let row = u32::try_from(self.exited[index].data() & 0xffff_ffff).unwrap_or(u32::MAX);
+                let generation = u32::try_from(self.exited[index].data() >> 32).unwrap_or(0);
+                if !self.link.has_room(MESSAGES_PER_VM) {
+                    return;
+                }
+                self.exit(Entity { scope: Scope::Vm, row, generation });
+            }
+            if count < EXITS_PER_CALL {
+                return;
+            }
+        }
+    }
+
+    /// A VM's process is gone: its rows end now; its plan, with every descriptor, goes back to be closed at once.
+    fn exit(&mut self, entity: Entity) {
+        let Some(Some(plan)) = self.vms.get(entity.row as usize) else { return };
+        if plan.entity != entity {
+            return;
+        }
+        if let Some(pidfd) = &plan.pidfd {
+            // Taken out of the set by hand: the descriptor lives on until the planner closes it.
+            let _ = self.exits.delete(pidfd);
+        }
+        self.hand_back(ToCold::Exited(entity));
+        self.retire(entity);
+    }
+
+    fn sample_host(&mut self) {
+        let Some(host) = &mut self.host else { return };
+        let pulse = host.sample(self.tick, &mut self.writer);
+        if pulse.layout_changed {
+            // Noticed again in the next tick if the planner cannot be told now.
+            let _ = self.link.send(ToCold::HostChanged);
+        }
+        if pulse.last_pid != self.last_pid && self.link.send(ToCold::LastPid(pulse.last_pid)).is_ok() {
+            self.last_pid = pulse.last_pid;
+        }
+    }
+
+    fn sample_vms(&mut self) {
+        let mut index = 0;
+        while index < self.active.len() {
+            let row = self.active[index];
+            index += 1;
+            let Some(plan) = &mut self.vms[row as usize] else { continue };
+            let entity = plan.entity;
+            let pulse = plan.sample(self.tick, &mut self.writer);
+            if pulse.threads_changed {
+                let _ = self.link.send(ToCold::ThreadsChanged(entity));
+            }
+            if pulse.vanished && self.link.has_room(MESSAGES_PER_VM) {
+                self.exit(entity);
+                index -= 1;
+            }
+        }
+    }
+
+    fn write_self(&mut self, cpu_before_ns: u64) {
+        let accounts = self.sink.accounting();
+        let descriptors = self.host.as_ref().map_or(0, |host| host.descriptors())
+            + self
+                .active
+                .iter()
+                .filter_map(|row| self.vms[*row as usize].as_ref())
+                .map(|vm| vm.descriptors())
+                .sum::<usize>();
+        let duration_ns = self.clock.mono_ns().saturating_sub(self.tick.mono_ns);
+        let cpu_ns = self.totals.cpu_ns + thread_cpu_ns().saturating_sub(cpu_before_ns);
+        let mut row = self.writer.row(Scope::Agent, 0);
+        row.set_u64(agent::TICKS, self.tick.number);
+        row.set_u64(agent::TICKS_MISSED, self.totals.missed);
+        row.set_u64(agent::TICK_CPU, cpu_ns);
+        row.set_u64(agent::TICK_DURATION, duration_ns);
+        row.set_u64(agent::VMS, self.active.len() as u64);
+        row.set_u64(agent::DESCRIPTORS, descriptors as u64);
+        row.set_u64(agent::ALERTS_PRODUCED, accounts.produced);
+        row.set_u64(agent::ALERTS_DELIVERED, accounts.delivered);
+        row.set_u64(agent::ALERTS_SUPPRESSED, accounts.suppressed);
+        row.set_u64(agent::ALERTS_DROPPED, accounts.dropped);
+        row.set_u64(agent::ALERTS_IN_FLIGHT, accounts.in_flight);
+        row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
+        row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
+        row.stamp(Source::Agent, self.tick.mono_ns);
+    }
+
+    /// Deadlines stay on a fixed grid; those that passed meanwhile are counted as missed, not run after.
+    fn set_next_deadline(&mut self) {
+        let now_ns = self.clock.mono_ns();
+        self.next_deadline_ns += self.interval_ns;
+        if self.next_deadline_ns <= now_ns {
+            let missed = (now_ns - self.next_deadline_ns) / self.interval_ns + 1;
+            self.totals.missed += missed;
+            self.next_deadline_ns += missed * self.interval_ns;
+        }
+    }
+
+    /// Callers made sure of the room, so that nothing is ever freed here.
+    fn hand_back(&mut self, message: ToCold) {
+        if let Err(message) = self.link.send(message) {
+            debug_assert!(false, "hand_back without room");
+            // A leak is bounded by the bug that caused it; a free on the hot path would be a silent one.
+            std::mem::forget(message);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The only place with `unsafe`: thin, safe covers over the kernel's interfaces.
+
+pub mod clock;
+pub mod seqcount;
