@@ -28,6 +28,7 @@ use crate::alerts;
 use crate::config::Config;
 use crate::detection::{Detector, RuleError};
 use crate::sampling::frame::{Frame, OutOfMemory};
+use crate::sampling::history::History;
 use crate::sampling::metrics::Source;
 use crate::sys::clock::Clock;
 use directory::Directory;
@@ -67,6 +68,7 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
         let period_ticks = u64::from(config.sampling.period_ticks(source));
         frame.set_period_ns(source, period_ticks * u64::from(config.sampling.interval_ms) * 1_000_000);
     }
+    let (recorder, history) = History::new(&config.limits).map_err(BuildError::Memory)?;
     let detector = Detector::build(&config).map_err(BuildError::Rule)?;
     let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
     let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
@@ -74,9 +76,16 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let directory = Arc::new(Directory::default());
     let config = Arc::new(config);
 
-    let reader =
-        Reader::new(Arc::clone(&frame), alerts, Arc::clone(&directory), Arc::clone(&config), clock.clone());
-    let sampler = Sampler::new(&config, clock.clone(), writer, detector, sink, hot, Arc::clone(&exits));
+    let reader = Reader::new(
+        Arc::clone(&frame),
+        history,
+        alerts,
+        Arc::clone(&directory),
+        Arc::clone(&config),
+        clock.clone(),
+    );
+    let sampler =
+        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, Arc::clone(&exits));
     let planner = Planner::new(config, clock, cold, exits, directory);
     Ok((sampler, planner, reader))
 }
@@ -84,5 +93,7 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
 /// The memory that an agent with this configuration sets aside when it is made, in bytes.
 #[must_use]
 pub fn memory_bytes(config: &Config) -> usize {
-    Frame::bytes(&config.limits) + config.limits.alerts as usize * size_of::<alerts::Alert>()
+    Frame::bytes(&config.limits)
+        + History::bytes(&config.limits)
+        + config.limits.alerts as usize * size_of::<alerts::Alert>()
 }

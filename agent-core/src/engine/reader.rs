@@ -5,6 +5,7 @@ use crate::alerts::AlertReader;
 use crate::config::Config;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::{Entity, Frame, Reading, Tick};
+use crate::sampling::history::{History, HistoryPoint};
 use crate::sampling::metrics::MetricId;
 use crate::sys::clock::Clock;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Reader {
     frame: Arc<Frame>,
+    history: Arc<History>,
     alerts: AlertReader,
     directory: Arc<Directory>,
     config: Arc<Config>,
@@ -22,12 +24,13 @@ pub struct Reader {
 impl Reader {
     pub(super) fn new(
         frame: Arc<Frame>,
+        history: Arc<History>,
         alerts: AlertReader,
         directory: Arc<Directory>,
         config: Arc<Config>,
         clock: Clock,
     ) -> Self {
-        Self { frame, alerts, directory, config, clock }
+        Self { frame, history, alerts, directory, config, clock }
     }
 
     /// The latest values.
@@ -46,6 +49,11 @@ impl Reader {
     #[must_use]
     pub fn read(&self, entity: Entity, metric: MetricId) -> Reading {
         self.frame.read(entity, metric)
+    }
+
+    /// The latest values of one metric, oldest first, as many as fit into `points`; see [`History::read`].
+    pub fn history(&self, entity: Entity, metric: MetricId, points: &mut [HistoryPoint]) -> usize {
+        self.history.read(entity, metric, points)
     }
 
     /// The alerts that wait, and their accounts.

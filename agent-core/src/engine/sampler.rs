@@ -6,6 +6,7 @@ use crate::alerts::AlertSink;
 use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
+use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
 use crate::sampling::metrics::{Scope, Source, agent};
 use crate::sampling::vm::{Delivery, VmPlan};
@@ -27,6 +28,7 @@ pub struct Sampler {
     next_deadline_ns: u64,
     tick: Tick,
     writer: FrameWriter,
+    history: HistoryWriter,
     detector: Box<Detector>,
     sink: AlertSink,
     link: Hot,
@@ -54,6 +56,7 @@ impl Sampler {
         config: &Config,
         clock: Clock,
         writer: FrameWriter,
+        history: HistoryWriter,
         detector: Detector,
         sink: AlertSink,
         link: Hot,
@@ -66,6 +69,7 @@ impl Sampler {
             interval_ns: u64::from(config.sampling.interval_ms) * 1_000_000,
             tick: Tick::default(),
             writer,
+            history,
             detector: Box::new(detector),
             sink,
             link,
@@ -103,6 +107,7 @@ impl Sampler {
         self.sample_vms();
         self.write_self(cpu_before_ns);
         self.writer.finish(self.tick);
+        self.record_history();
         self.detector.evaluate(self.tick, self.writer.frame(), &self.roster, &mut self.sink);
         self.set_next_deadline();
         self.totals.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before_ns);
@@ -278,6 +283,19 @@ impl Sampler {
         row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
         row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
         row.stamp(Source::Agent, self.tick.mono_ns);
+    }
+
+    fn record_history(&mut self) {
+        let frame = self.writer.frame();
+        self.history.begin(self.tick);
+        for entity in [Entity::HOST, Entity::AGENT] {
+            self.history.record(self.tick.number, frame, entity);
+        }
+        for plan in self.active.iter().filter_map(|row| self.vms[*row as usize].as_ref()) {
+            for entity in plan.parts().chain([plan.entity]) {
+                self.history.record(self.tick.number, frame, entity);
+            }
+        }
     }
 
     /// Deadlines stay on a fixed grid; those that passed meanwhile are counted as missed, not run after.

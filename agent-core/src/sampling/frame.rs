@@ -108,13 +108,13 @@ pub struct OutOfMemory {
 
 impl std::fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the declared limits need {} bytes for the frame, which could not be allocated", self.bytes)
+        write!(f, "the declared limits need {} bytes in one piece, which could not be allocated", self.bytes)
     }
 }
 
 impl std::error::Error for OutOfMemory {}
 
-fn zeroed<T: bytemuck::Zeroable>(length: usize) -> Result<Box<[T]>, OutOfMemory> {
+pub(crate) fn zeroed<T: bytemuck::Zeroable>(length: usize) -> Result<Box<[T]>, OutOfMemory> {
     bytemuck::allocation::try_zeroed_slice_box(length)
         .map_err(|()| OutOfMemory { bytes: length.saturating_mul(size_of::<T>()) })
 }

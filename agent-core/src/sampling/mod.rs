@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod discovery;
 pub mod frame;
+pub mod history;
 pub mod host;
 pub mod metrics;
 pub mod vm;
