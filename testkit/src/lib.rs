@@ -1,1 +1,26 @@
-//! Real VMs for tests.
+//! Real VMs, herds of processes, cgroups, network namespaces and counters for tests and benchmarks.
+//!
+//! Nothing here is simulated: a VM is one that KVM knows, a cgroup is the kernel's own.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`guest`] | seven hand-written guests (`guests/*.asm`), chosen by [`guest::Guest`] |
+//! | [`qemu`] | a running `qemu-system-x86_64` with KVM, QMP, disks, taps; dies on drop |
+//! | [`qmp`] | a small blocking QMP client |
+//! | [`proc`] | threads, CPU time, open fds of a process; [`proc::wait_until`] |
+//! | [`skip!`] | says loudly that a test cannot run on this machine, and returns |
+//!
+//! A process started through this crate is killed when its handle is dropped, and by the kernel when the
+//! test process dies for whatever reason.
+
+pub mod error;
+pub mod guest;
+pub mod proc;
+pub mod qemu;
+pub mod qmp;
+mod skip;
+mod spawn;
+
+pub use error::{Error, Result};
+#[doc(hidden)]
+pub use skip::record_skip;
