@@ -6,12 +6,15 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A parser of bytes from outside that is missing here is a mistake.
 pub const TARGETS: &[Target] = &[("config_toml", config_toml)];
 
-/// The configuration's TOML.
+/// The configuration's TOML: what is accepted is valid, and reads back as the same.
 pub fn config_toml(data: &[u8]) {
+    use bartizan_core::config::Config;
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let _ = toml_config(text);
-}
-
-fn toml_config(_text: &str) -> Option<bartizan_core::config::Config> {
-    None
+    match Config::from_toml(text, None) {
+        Ok(config) => {
+            assert_eq!(config.validate(), Ok(()));
+            assert_eq!(Config::from_toml(&config.to_toml(), None), Ok(config));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }

@@ -2,15 +2,29 @@
 //!
 //! Parsed once into these types; nothing later on looks at text.
 
+mod document;
+mod error;
+mod files;
+mod fingerprint;
 mod limits;
+mod load;
 mod roots;
+mod validate;
+mod wording;
 
+pub use error::ConfigError;
+pub use files::{DROP_INS_MAX, FILE_BYTES_MAX, files};
+pub use fingerprint::fingerprint;
 pub use limits::Limits;
 pub use roots::Roots;
+pub use validate::{RANGES, Range};
+pub(crate) use wording::nearest;
 
 use crate::sampling::metrics::Source;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+
+/// So many mistakes are told in one pass at most.
+pub const MISTAKES_MAX: usize = 20;
 
 /// Everything that can be configured. The defaults watch this host with no file at all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,10 +42,10 @@ pub struct Config {
     pub budget: Budget,
     /// How alerts are handled.
     pub alerts: Alerts,
-    /// Rules of detection, on top of the shipped ones.
-    pub rules: Vec<crate::detection::RuleConfig>,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
+    /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.
+    pub rules: Vec<crate::detection::RuleConfig>,
 }
 
 /// How often what is read.
@@ -187,28 +201,5 @@ impl Default for Alerts {
     }
 }
 
-/// A configuration that cannot be used: where, what, and how to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The file, if the text came from one.
-    pub file: Option<PathBuf>,
-    /// Line and column, counted from 1.
-    pub position: Option<(usize, usize)>,
-    /// What is wrong, and the cure.
-    pub message: String,
-}
-
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.file {
-            Some(file) => write!(f, "{}", file.display())?,
-            None => f.write_str("configuration")?,
-        }
-        if let Some((line, column)) = self.position {
-            write!(f, ":{line}:{column}")?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl std::error::Error for ConfigError {}
+#[cfg(test)]
+mod tests;

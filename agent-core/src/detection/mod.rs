@@ -2,7 +2,7 @@
 
 mod rule;
 
-pub use rule::{RuleConfig, RuleError};
+pub use rule::{Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 
 use crate::alerts::AlertSink;
 use crate::config::Config;
@@ -11,6 +11,22 @@ use crate::sampling::frame::{Frame, Tick};
 
 /// All rules, compiled, with the state of every series they watch. Memory is decided when it is built.
 pub struct Detector {}
+
+/// Everything that is wrong with the configured rules.
+#[must_use]
+pub fn mistakes(config: &Config) -> Vec<RuleError> {
+    config
+        .rules
+        .iter()
+        .filter(|rule| rule.name.is_empty())
+        .map(|rule| RuleError {
+            rule: rule.name.clone(),
+            key: Some("name"),
+            off: false,
+            message: "has no name".to_owned(),
+        })
+        .collect()
+}
 
 impl Detector {
     /// Compiles the shipped rules and the configured ones.
