@@ -88,6 +88,11 @@ impl Sampling {
     pub fn period_ticks(&self, source: Source) -> u32 {
         match source {
             Source::Interrupts
+            | Source::Softirqs
+            | Source::FileTables
+            | Source::Conntrack
+            | Source::Ksm
+            | Source::Perf
             | Source::Numa
             | Source::Thermal
             | Source::Rapl

@@ -1,5 +1,42 @@
 //! Metrics of one NUMA node.
 
 super::metrics! { Node, "node", "NODE";
-    MEMORY_FREE = 0, "memory_free_bytes", Gauge, Bytes, Numa, "2.6.0", "Free memory of this node.";
+    MEMORY_TOTAL = 0, "memory_total_bytes", Gauge, Bytes, Numa, "2.6.0", "Usable memory of this node.";
+    MEMORY_FREE = 1, "memory_free_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory that nothing uses.";
+    MEMORY_USED = 2, "memory_used_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory of this node in use, page cache included.";
+    SWAP_CACHED = 3, "swap_cached_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory that is also in swap, unchanged.";
+    MEMORY_ACTIVE = 4, "memory_active_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory used recently.";
+    MEMORY_INACTIVE = 5, "memory_inactive_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory not used recently: reclaimed first.";
+    MEMORY_ACTIVE_ANON = 6, "memory_active_anon_bytes", Gauge, Bytes, Numa, "2.6.28", "Anonymous memory used recently.";
+    MEMORY_INACTIVE_ANON = 7, "memory_inactive_anon_bytes", Gauge, Bytes, Numa, "2.6.28", "Anonymous memory not used recently.";
+    MEMORY_ACTIVE_FILE = 8, "memory_active_file_bytes", Gauge, Bytes, Numa, "2.6.28", "Page cache used recently.";
+    MEMORY_INACTIVE_FILE = 9, "memory_inactive_file_bytes", Gauge, Bytes, Numa, "2.6.28", "Page cache not used recently.";
+    MEMORY_UNEVICTABLE = 10, "memory_unevictable_bytes", Gauge, Bytes, Numa, "2.6.28", "Memory that cannot be reclaimed.";
+    MEMORY_LOCKED = 11, "memory_locked_bytes", Gauge, Bytes, Numa, "2.6.28", "Memory locked with mlock.";
+    MEMORY_DIRTY = 12, "memory_dirty_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory that waits to be written to disk.";
+    MEMORY_WRITEBACK = 13, "memory_writeback_bytes", Gauge, Bytes, Numa, "2.6.0", "Memory that is being written to disk.";
+    MEMORY_ANON = 14, "memory_anon_bytes", Gauge, Bytes, Numa, "2.6.18", "Anonymous memory mapped into processes: guests' memory mostly.";
+    MEMORY_MAPPED = 15, "memory_mapped_bytes", Gauge, Bytes, Numa, "2.6.0", "Files mapped into processes.";
+    MEMORY_SHARED = 16, "memory_shared_bytes", Gauge, Bytes, Numa, "2.6.32", "Shared memory and tmpfs.";
+    MEMORY_KERNEL_STACKS = 17, "memory_kernel_stacks_bytes", Gauge, Bytes, Numa, "2.6.32", "Kernel stacks of all threads.";
+    MEMORY_PAGE_TABLES = 18, "memory_page_tables_bytes", Gauge, Bytes, Numa, "2.6.18", "Page tables of processes.";
+    MEMORY_KVM_PAGE_TABLES = 19, "memory_kvm_page_tables_bytes", Gauge, Bytes, Numa, "6.1", "Secondary page tables: KVM's for its guests, and IOMMUs'.";
+    MEMORY_KERNEL_RECLAIMABLE = 20, "memory_kernel_reclaimable_bytes", Gauge, Bytes, Numa, "4.20", "Kernel memory that can be reclaimed under pressure.";
+    MEMORY_SLAB = 21, "memory_slab_bytes", Gauge, Bytes, Numa, "2.6.0", "Kernel object caches.";
+    MEMORY_SLAB_RECLAIMABLE = 22, "memory_slab_reclaimable_bytes", Gauge, Bytes, Numa, "2.6.19", "Kernel object caches that can be reclaimed.";
+    MEMORY_SLAB_UNRECLAIMABLE = 23, "memory_slab_unreclaimable_bytes", Gauge, Bytes, Numa, "2.6.19", "Kernel object caches that cannot be reclaimed.";
+    MEMORY_THP_ANON = 24, "memory_thp_anon_bytes", Gauge, Bytes, Numa, "2.6.38", "Anonymous memory in transparent huge pages.";
+    MEMORY_THP_SHARED = 25, "memory_thp_shared_bytes", Gauge, Bytes, Numa, "4.8", "Shared memory in transparent huge pages.";
+    MEMORY_THP_FILE = 26, "memory_thp_file_bytes", Gauge, Bytes, Numa, "5.4", "Page cache in transparent huge pages.";
+    MEMORY_UNACCEPTED = 27, "memory_unaccepted_bytes", Gauge, Bytes, Numa, "6.5", "Memory a confidential guest has not accepted yet.";
+    MEMORY_FILE = 28, "memory_file_bytes", Gauge, Bytes, Numa, "2.6.18", "Page cache on this node.";
+    HUGE_PAGES_POOL = 29, "huge_pages_pool", Gauge, Count, Numa, "2.6.17", "Huge pages of the default size in this node's pool.";
+    HUGE_PAGES_FREE = 30, "huge_pages_free", Gauge, Count, Numa, "2.6.17", "Huge pages of the default size that nothing uses.";
+    HUGE_PAGES_SURPLUS = 31, "huge_pages_surplus", Gauge, Count, Numa, "2.6.17", "Huge pages of the default size beyond the pool's size.";
+    NUMA_HITS = 32, "numa_hits", Counter, Count, Numa, "2.6.0", "Pages wanted from this node and allocated on it.";
+    NUMA_MISSES = 33, "numa_misses", Counter, Count, Numa, "2.6.0", "Pages allocated here although another node was wanted.";
+    NUMA_FOREIGN = 34, "numa_foreign", Counter, Count, Numa, "2.6.0", "Pages wanted from this node and allocated elsewhere.";
+    NUMA_INTERLEAVED = 35, "numa_interleaved", Counter, Count, Numa, "2.6.0", "Interleaved pages allocated here as wanted.";
+    NUMA_LOCAL = 36, "numa_local", Counter, Count, Numa, "2.6.0", "Pages allocated here by a CPU of this node.";
+    NUMA_OTHER = 37, "numa_other", Counter, Count, Numa, "2.6.0", "Pages allocated here by a CPU of another node.";
 }
