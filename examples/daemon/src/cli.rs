@@ -1,0 +1,203 @@
+//! The command line.
+
+use crate::exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Watches a hypervisor host and its virtual machines.
+///
+/// Without configuration it watches this host: what the kernel tells, every VM it finds, and what is wrong with them.
+#[derive(Debug, Parser)]
+#[command(name = "bartizan", version, disable_version_flag = true, after_help = exit::HELP, max_term_width = 100)]
+#[command(subcommand_required = false, arg_required_else_help = false)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// Print the version; with --json as one object
+    #[arg(short = 'V', long, exclusive = false)]
+    pub version: bool,
+    /// With --version: print one JSON object
+    #[arg(long, requires = "version", hide_short_help = true)]
+    pub json: bool,
+}
+
+/// Options that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Configuration file [default: /etc/bartizan/bartizan.toml and conf.d/*.toml beside it, where they exist]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Look at a recorded host below this folder instead of this one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Time between two samples, such as 1s or 250ms [default: 1s, or what the configuration says]
+    #[arg(short, long, global = true, value_name = "TIME")]
+    pub interval: Option<humantime::Duration>,
+    /// When to use colours; NO_COLOR in the environment is respected
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch the host: live on a terminal, JSON lines otherwise
+    Run(RunArgs),
+    /// Watch the host on a full screen
+    Top(TopArgs),
+    /// List the virtual machines
+    Vms(JsonFlag),
+    /// List every metric there is
+    Metrics(MetricsArgs),
+    /// Show values now: of one metric, or of all
+    #[command(alias = "read")]
+    Show(ShowArgs),
+    /// Show how each source is read, and why not better
+    Sources(JsonFlag),
+    /// List the rules of detection
+    Rules(JsonFlag),
+    /// Check a configuration; exits with 78 when it is wrong
+    CheckConfig(CheckConfigArgs),
+    /// Record this host: its values to a trace, or its files to a folder
+    Record(RecordArgs),
+    /// Judge a recorded trace again, by the same code
+    Replay(ReplayArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// The folder to write them to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// `bartizan run`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// Write JSON lines, on a terminal too
+    #[arg(long)]
+    pub json: bool,
+    /// Write alerts and changes of state only, no samples
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Stop after this time, such as 30s
+    #[arg(short, long, value_name = "TIME")]
+    pub duration: Option<humantime::Duration>,
+    #[command(flatten)]
+    /// Where metrics are served.
+    pub serve: ServeArgs,
+}
+
+/// Where metrics are served.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Serve /metrics, /healthz and /readyz on this TCP address too, such as 127.0.0.1:9469
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<std::net::SocketAddr>,
+    /// Let --listen take an address that other machines can reach
+    #[arg(long, requires = "listen")]
+    pub listen_publicly: bool,
+    /// Serve them on this Unix socket [default: /run/bartizan/metrics.sock where it can be made]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Serve on no Unix socket
+    #[arg(long, conflicts_with = "socket")]
+    pub no_socket: bool,
+}
+
+/// `bartizan top`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TopArgs {
+    /// Sort by this column at first
+    #[arg(long, value_name = "COLUMN", default_value = "hurt")]
+    pub sort: crate::top::SortBy,
+    /// Show only VMs whose name, tenant or UUID contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub filter: String,
+}
+
+/// Commands that can write JSON.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct JsonFlag {
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan metrics`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct MetricsArgs {
+    /// Write JSON
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Write the Markdown page that docs/metrics.md is
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// `bartizan show`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ShowArgs {
+    /// The metric, such as vm_state or vm_*; everything when left out
+    pub metric: Option<String>,
+    /// The entity: the name of a VM, a device, a CPU; all when left out
+    pub entity: Option<String>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan check-config`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CheckConfigArgs {
+    /// The file to check [default: what `bartizan run` would load]
+    pub file: Option<PathBuf>,
+    /// Print the effective configuration
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// `bartizan record`.
+#[derive(Args, Clone, Debug)]
+#[group(id = "what", required = true, multiple = false, args = ["out", "tree"])]
+pub struct RecordArgs {
+    /// Write values, tick by tick, to this trace
+    #[arg(short, long, value_name = "TRACE")]
+    pub out: Option<PathBuf>,
+    /// Copy the files the agent reads to this folder, to be looked at with --root
+    #[arg(long, value_name = "DIR")]
+    pub tree: Option<PathBuf>,
+    /// How long a trace to record
+    #[arg(short, long, value_name = "TIME", default_value = "60s")]
+    pub duration: humantime::Duration,
+}
+
+/// `bartizan replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,183 @@
+//! What `bartizan run` writes: a live picture, plain lines or JSON lines.
+
+use crate::cli::RunArgs;
+use crate::view::live::{Live, alert_line, closed_sources};
+use crate::view::model::View;
+use crate::view::paint::Paint;
+use crate::view::{json, units};
+use bartizan_core::alerts::{Accounting, Alert};
+use bartizan_core::sampling::SourceReport;
+use bartizan_core::sampling::discovery::VmInfo;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Stdout, Write};
+
+/// Where it goes, and in which form.
+pub(super) struct Output {
+    form: Form,
+    paint: Paint,
+    quiet: bool,
+    host_name: String,
+}
+
+enum Form {
+    Live(Live<Stdout>),
+    Lines(Stdout),
+    Json(Stdout),
+}
+
+/// What is said at the end.
+pub(super) struct Summary {
+    pub(super) why: &'static str,
+    pub(super) ticks: u64,
+    pub(super) ticks_missed: Option<f64>,
+    pub(super) accounts: Accounting,
+}
+
+impl Output {
+    /// Chooses the form: JSON lines unless standard output is a terminal.
+    pub(super) fn new(args: &RunArgs, paint: Paint, host_name: String) -> Self {
+        let out = io::stdout();
+        let form = if args.json || !out.is_terminal() {
+            Form::Json(out)
+        } else if args.quiet {
+            Form::Lines(out)
+        } else {
+            Form::Live(Live::new(out, paint))
+        };
+        Self { form, paint, quiet: args.quiet, host_name }
+    }
+
+    /// Whether samples are written at all.
+    pub(super) fn wants_samples(&self) -> bool {
+        !self.quiet
+    }
+
+    /// The agent runs.
+    pub(super) fn start(&mut self, addresses: &[String], sources: &[SourceReport]) -> io::Result<()> {
+        let version = env!("CARGO_PKG_VERSION");
+        if let Form::Json(out) = &mut self.form {
+            return line(
+                out,
+                &json!({
+                    "type": "start",
+                    "version": version,
+                    "host": self.host_name,
+                    "serving": addresses,
+                    "sources": sources.iter().map(json::source).collect::<Vec<_>>(),
+                }),
+            );
+        }
+        self.say(&format!("{} {version} watches {}", self.paint.bold("bartizan"), self.host_name))?;
+        if !addresses.is_empty() {
+            self.say(&format!("metrics at {}", addresses.join(", ")))?;
+        }
+        let closed = closed_sources(sources, self.paint);
+        if !closed.is_empty() {
+            self.say("closed, so that less is seen (all sources: bartizan sources):")?;
+            for source in closed {
+                self.say(&format!("  {source}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One sample.
+    pub(super) fn sample(&mut self, view: &View) -> io::Result<()> {
+        match &mut self.form {
+            Form::Live(live) => live.draw(view, &self.host_name),
+            Form::Json(out) if !self.quiet => line(out, &json::tick(view)),
+            Form::Json(_) | Form::Lines(_) => Ok(()),
+        }
+    }
+
+    /// One alert.
+    pub(super) fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json::alert(alert)),
+            _ => self.say(&alert_line(alert, self.paint)),
+        }
+    }
+
+    /// A VM came.
+    pub(super) fn vm_found(&mut self, vm: &VmInfo, wall_ns: i64) -> io::Result<()> {
+        self.vm_event("vm-found", "found   ", vm, wall_ns)
+    }
+
+    /// A VM went.
+    pub(super) fn vm_gone(&mut self, vm: &VmInfo, wall_ns: i64) -> io::Result<()> {
+        self.vm_event("vm-gone", "gone    ", vm, wall_ns)
+    }
+
+    fn vm_event(&mut self, kind: &str, word: &str, vm: &VmInfo, wall_ns: i64) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => {
+                line(out, &json!({"type": kind, "time": units::rfc3339(wall_ns), "vm": json::vm(vm)}))
+            }
+            _ => {
+                let at = self.paint.dim(&units::time_of_day(wall_ns));
+                let name = self.paint.bold(&units::printable(&vm.name));
+                let vcpus = vm.vcpus.len();
+                self.say(&format!("{at} {word} VM {name}, {vcpus} vCPUs, {} {}", vm.vmm.name(), vm.pid))
+            }
+        }
+    }
+
+    /// The configuration was loaded again, or not.
+    pub(super) fn reload(&mut self, outcome: Result<&str, &str>) -> io::Result<()> {
+        match (&mut self.form, outcome) {
+            (Form::Json(out), Ok(text)) => {
+                line(out, &json!({"type": "reload", "successful": true, "message": text}))
+            }
+            (Form::Json(out), Err(text)) => {
+                line(out, &json!({"type": "reload", "successful": false, "message": text}))
+            }
+            (_, Ok(text)) => self.say(text),
+            (_, Err(text)) => self.say(&self.paint.bad(text)),
+        }
+    }
+
+    /// The end.
+    pub(super) fn stop(&mut self, summary: &Summary) -> io::Result<()> {
+        let accounts = &summary.accounts;
+        match &mut self.form {
+            Form::Json(out) => line(
+                out,
+                &json!({
+                    "type": "stop",
+                    "why": summary.why,
+                    "ticks": summary.ticks,
+                    "ticks_missed": summary.ticks_missed,
+                    "alerts": json::accounts(accounts),
+                }),
+            ),
+            _ => self.say(&format!(
+                "stopped ({}) after {} ticks, {} missed; alerts: {} produced = {} delivered + {} suppressed + {} \
+                 dropped + {} in flight",
+                summary.why,
+                summary.ticks,
+                units::optional(summary.ticks_missed, units::count),
+                accounts.produced,
+                accounts.delivered,
+                accounts.suppressed,
+                accounts.dropped,
+                accounts.in_flight
+            )),
+        }
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        match &mut self.form {
+            Form::Live(live) => live.say(text),
+            Form::Lines(out) | Form::Json(out) => writeln!(out, "{text}"),
+        }
+    }
+}
+
+/// One object, one line, out at once: whoever reads the other end of a pipe waits for it.
+fn line(out: &mut Stdout, value: &Value) -> io::Result<()> {
+    let mut text = value.to_string();
+    text.push('\n');
+    let mut out = out.lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,234 @@
+//! `bartizan run`: the daemon.
+
+use super::output::{Output, Summary};
+use crate::book::Book;
+use crate::cli::{Common, RunArgs};
+use crate::exit::{Code, Failure};
+use crate::files::fingerprint_text;
+use crate::notify::Notifier;
+use crate::serve::server::Server;
+use crate::serve::{self, State};
+use crate::signals::{Request, Signals};
+use crate::view::live::host_name;
+use crate::view::model::Viewer;
+use crate::view::paint::Paint;
+use crate::watch::{Watch, configure, raise_descriptor_limit};
+use bartizan_core::config::Config;
+use bartizan_core::sampling::discovery::VmInfo;
+use bartizan_core::sampling::frame::Entity;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long after its deadline a tick is looked for: by then it is done, on a host that is not overloaded.
+const AFTER_TICK: Duration = Duration::from_millis(5);
+/// How often it is looked for when it is late.
+const LATE_LOOK: Duration = Duration::from_millis(50);
+
+/// Watches until a signal, or the end of `--duration`.
+pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
+    let signals = Signals::block()?;
+    let config = configure(common)?;
+    raise_descriptor_limit();
+    let listeners = serve::listeners(&args.serve)?;
+    let watch = Watch::start(config)?;
+    let state =
+        Arc::new(State::new(watch.reader().clone(), fingerprint_text(watch.reader().config())));
+    let server = if listeners.is_empty() {
+        None
+    } else {
+        let started = Server::start(listeners, Arc::clone(&state) as Arc<dyn serve::server::Handler>);
+        Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
+    };
+    let output = Output::new(args, Paint::new(common.color), host_name(watch.reader()));
+    let mut daemon = Daemon {
+        common,
+        watch,
+        state,
+        addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
+        output,
+        notifier: Notifier::from_environment(),
+        viewer: Viewer::default(),
+        book: Book::default(),
+        known: HashMap::new(),
+        last_tick: 0,
+        ticks: 0,
+        started: false,
+    };
+    let end = args.duration.and_then(|duration| Instant::now().checked_add(*duration));
+    let why = daemon.watch_until(&signals, end)?;
+    daemon.finish(why)
+}
+
+struct Daemon<'a> {
+    common: &'a Common,
+    watch: Watch,
+    state: Arc<State>,
+    addresses: Vec<String>,
+    output: Output,
+    notifier: Notifier,
+    viewer: Viewer,
+    book: Book,
+    /// The VMs that were announced.
+    known: HashMap<Entity, Arc<VmInfo>>,
+    last_tick: u64,
+    /// Ticks of this agent and those before a reload.
+    ticks: u64,
+    started: bool,
+}
+
+impl Daemon<'_> {
+    /// Returns why it ended.
+    fn watch_until(&mut self, signals: &Signals, end: Option<Instant>) -> Result<&'static str, Failure> {
+        loop {
+            self.take_tick()?;
+            self.take_alerts()?;
+            while let Some(request) = signals.next() {
+                match request {
+                    Request::Stop => return Ok("signal"),
+                    Request::Reload => self.reload()?,
+                }
+            }
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return Ok("duration");
+            }
+            let wait = end.map_or(self.until_next_tick(), |end| self.until_next_tick().min(end - now));
+            let reader = self.watch.reader();
+            let mut fds = [
+                PollFd::new(reader.alerts().fd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
+            let timeout = PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(Failure::new(Code::Os, format!("waiting failed: {errno}"))),
+            }
+        }
+    }
+
+    fn until_next_tick(&self) -> Duration {
+        let reader = self.watch.reader();
+        let tick = reader.tick();
+        if tick.number == 0 {
+            return AFTER_TICK;
+        }
+        let due_ns = tick.mono_ns + u64::from(reader.config().sampling.interval_ms) * 1_000_000;
+        let now_ns = reader.clock().mono_ns();
+        if due_ns > now_ns { Duration::from_nanos(due_ns - now_ns) + AFTER_TICK } else { LATE_LOOK }
+    }
+
+    fn take_tick(&mut self) -> Result<(), Failure> {
+        let reader = self.watch.reader().clone();
+        let tick = reader.tick();
+        self.notifier.alive(tick.number, Instant::now());
+        if tick.number == self.last_tick {
+            return Ok(());
+        }
+        self.ticks += tick.number - self.last_tick;
+        self.last_tick = tick.number;
+        if !self.started {
+            self.started = true;
+            self.output.start(&self.addresses, &reader.host().sources)?;
+            self.notifier.ready("watching");
+        }
+        self.announce_vms(tick.wall_ns)?;
+        if self.output.wants_samples() {
+            let view = self.viewer.look(&reader, &self.book.counts());
+            self.output.sample(&view)?;
+        }
+        Ok(())
+    }
+
+    fn announce_vms(&mut self, wall_ns: i64) -> Result<(), Failure> {
+        let now: HashMap<Entity, Arc<VmInfo>> =
+            self.watch.reader().vms().into_iter().map(|vm| (vm.entity, vm)).collect();
+        let mut changed = false;
+        for (entity, vm) in &self.known {
+            if !now.contains_key(entity) {
+                self.output.vm_gone(vm, wall_ns)?;
+                changed = true;
+            }
+        }
+        for (entity, vm) in &now {
+            if !self.known.contains_key(entity) {
+                self.output.vm_found(vm, wall_ns)?;
+                changed = true;
+            }
+        }
+        self.known = now;
+        if changed {
+            self.notifier.status(&format!("watching {} VMs", self.known.len()));
+        }
+        Ok(())
+    }
+
+    fn take_alerts(&mut self) -> Result<(), Failure> {
+        let mut any = false;
+        while let Some(alert) = self.watch.reader().alerts().next() {
+            self.book.note(&alert);
+            self.output.alert(&alert)?;
+            any = true;
+        }
+        if any {
+            self.book.publish(&self.state);
+        }
+        Ok(())
+    }
+
+    /// Parses, validates, swaps; a configuration that is wrong changes nothing.
+    fn reload(&mut self) -> Result<(), Failure> {
+        self.notifier.reloading();
+        match configure(self.common).and_then(|config| self.swap(config)) {
+            Ok(text) => self.output.reload(Ok(text))?,
+            Err(failure) => {
+                self.state.reload_failed();
+                let text = format!("the configuration was not loaded, the old one stays in force: {failure}");
+                log::error!("{text}");
+                self.output.reload(Err(&text))?;
+            }
+        }
+        self.notifier.ready(&format!("watching {} VMs", self.known.len()));
+        Ok(())
+    }
+
+    fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
+        if config == *self.watch.reader().config() {
+            let reader = self.watch.reader().clone();
+            let fingerprint = fingerprint_text(reader.config());
+            self.state.reloaded(reader, fingerprint);
+            return Ok("the configuration was loaded again; nothing in it has changed");
+        }
+        let watch = Watch::start(config)?;
+        // What the old agent had still to say is said before it goes.
+        self.take_alerts()?;
+        self.watch = watch;
+        let reader = self.watch.reader().clone();
+        let fingerprint = fingerprint_text(reader.config());
+        self.state.reloaded(reader, fingerprint);
+        self.last_tick = 0;
+        self.viewer = Viewer::default();
+        self.book.clear();
+        self.book.publish(&self.state);
+        Ok("the configuration was loaded again and is in force")
+    }
+
+    fn finish(mut self, why: &'static str) -> Result<(), Failure> {
+        self.notifier.stopping();
+        self.watch.stop();
+        self.take_tick()?;
+        self.take_alerts()?;
+        let reader = self.watch.reader();
+        let missed = bartizan_core::sampling::metrics::agent::TICKS_MISSED;
+        let summary = Summary {
+            why,
+            ticks: self.ticks,
+            ticks_missed: reader.read(Entity::AGENT, missed).ok().map(crate::view::rates::float),
+            accounts: reader.alerts().accounting(),
+        };
+        self.output.stop(&summary)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! JSON lines: one object a line, its kind in `type`. Values are in the exported units; what has none is `null`.
+
+use super::model::{Busiest, View, VmView};
+use super::units;
+use bartizan_core::alerts::{Accounting, Alert, AlertState};
+use bartizan_core::sampling::SourceReport;
+use bartizan_core::sampling::discovery::VmInfo;
+use serde_json::{Value, json};
+
+/// A VM's identity.
+#[must_use]
+pub fn vm(vm: &VmInfo) -> Value {
+    json!({
+        "name": vm.name,
+        "uuid": (vm.uuid != [0; 16]).then(|| units::uuid(&vm.uuid)),
+        "tenant": (!vm.tenant.is_empty()).then_some(&vm.tenant),
+        "vmm": vm.vmm.name(),
+        "pid": vm.pid,
+        "libvirt": vm.libvirt,
+        "cgroup": vm.cgroup,
+        "vcpus": vm.vcpus.len(),
+        "nics": vm.nics.iter().map(|nic| &nic.tap).collect::<Vec<_>>(),
+        "disks": vm.disks.iter().map(|disk| json!({"name": disk.name, "path": disk.path})).collect::<Vec<_>>(),
+        "monitor": vm.monitor,
+    })
+}
+
+/// A source and how it is read.
+#[must_use]
+pub fn source(report: &SourceReport) -> Value {
+    json!({
+        "source": report.source.name(),
+        "tier": report.tier,
+        "state": report.availability.name(),
+        "reason": report.reason,
+    })
+}
+
+/// One sample.
+#[must_use]
+pub fn tick(view: &View) -> Value {
+    let host = &view.host;
+    json!({
+        "type": "tick",
+        "tick": view.tick.number,
+        "time": units::rfc3339(view.tick.wall_ns),
+        "host": {
+            "cpus": host.cpus,
+            "cpu_busy_ratio": host.cpu_busy,
+            "cpu_steal_ratio": host.cpu_steal,
+            "cpu_guest_ratio": host.cpu_guest,
+            "load_1m": host.load_1m,
+            "processes_running": host.running,
+            "memory_total_bytes": host.memory_total_bytes,
+            "memory_available_bytes": host.memory_available_bytes,
+            "pressure_cpu_ratio": host.pressure_cpu,
+            "pressure_memory_ratio": host.pressure_memory,
+            "pressure_io_ratio": host.pressure_io,
+            "busiest_disk": busiest(host.disk.as_ref()),
+            "busiest_net": busiest(host.net.as_ref()),
+        },
+        "vms": view.vms.iter().map(vm_values).collect::<Vec<_>>(),
+        "agent": {
+            "cpu_cores": view.own_cpu,
+            "ticks_missed": view.ticks_missed,
+            "vms_refused": view.vms_refused,
+        },
+    })
+}
+
+fn busiest(device: Option<&Busiest>) -> Value {
+    device.map_or(Value::Null, |device| {
+        json!({
+            "device": device.name,
+            "in_bytes_per_second": device.input,
+            "out_bytes_per_second": device.output,
+        })
+    })
+}
+
+/// One VM's values.
+#[must_use]
+pub fn vm_values(view: &VmView) -> Value {
+    json!({
+        "name": view.vm.name,
+        "uuid": (view.vm.uuid != [0; 16]).then(|| units::uuid(&view.vm.uuid)),
+        "tenant": (!view.vm.tenant.is_empty()).then_some(&view.vm.tenant),
+        "pid": view.vm.pid,
+        "state": view.state_name(),
+        "vcpus": view.vm.vcpus.len(),
+        "cpu_cores": view.cpu_cores,
+        "vcpu_wait_ratio": view.wait,
+        "throttled_ratio": view.throttled,
+        "pressure_memory_ratio": view.pressure_memory,
+        "pressure_io_ratio": view.pressure_io,
+        "memory_resident_bytes": view.memory_bytes,
+        "disk_bytes_per_second": view.disk_bytes,
+        "net_bytes_per_second": view.net_bytes,
+        "kvm_exits_per_second": view.exits,
+        "hurt": view.hurt.score,
+        "hurt_reason": (!view.hurt.reason.is_empty()).then_some(view.hurt.reason),
+    })
+}
+
+/// One alert.
+#[must_use]
+pub fn alert(alert: &Alert) -> Value {
+    json!({
+        "type": "alert",
+        "id": format!("{:016x}", alert.id),
+        "sequence": alert.sequence,
+        "time": units::rfc3339(alert.at_wall_ns),
+        "tick": alert.tick,
+        "state": match alert.state {
+            AlertState::Firing => "firing",
+            AlertState::Resolved => "resolved",
+        },
+        "severity": alert.severity.name(),
+        "rule": alert.rule.as_str(),
+        "scope": alert.entity.scope.name(),
+        "subject": alert.subject.as_str(),
+        "uuid": (alert.uuid != [0; 16]).then(|| units::uuid(&alert.uuid)),
+        "tenant": (!alert.tenant.is_empty()).then_some(alert.tenant.as_str()),
+        "metric": alert.metric.metric().name,
+        "observed": finite(alert.observed),
+        "expected_min": finite(alert.expected_min),
+        "expected_max": finite(alert.expected_max),
+        "message": alert.message.as_str(),
+    })
+}
+
+/// JSON has no infinity: an end that is not there is `null`.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+/// The accounts of the alerts.
+#[must_use]
+pub fn accounts(accounts: &Accounting) -> Value {
+    json!({
+        "produced": accounts.produced,
+        "delivered": accounts.delivered,
+        "suppressed": accounts.suppressed,
+        "dropped": accounts.dropped,
+        "in_flight": accounts.in_flight,
+    })
+}

@@ -1,0 +1,108 @@
+//! The agent as every command uses it: configured from files and options, started, and looked at.
+
+use crate::cli::Common;
+use crate::exit::{Code, Failure};
+use bartizan_core::config::{Config, Roots};
+use bartizan_core::engine::{Agent, Reader};
+use bartizan_core::sys::clock::Clock;
+use log::warn;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::time::{Duration, Instant};
+
+/// How long a one-shot command waits between its two samples: rates need two.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// How long the agent's threads have to end.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// Loads the configuration and applies the options.
+///
+/// # Errors
+/// When it is wrong, or a folder given with `--root` is not there.
+pub fn configure(common: &Common) -> Result<Config, Failure> {
+    let mut config = crate::files::load(common.config.as_deref())?;
+    if let Some(root) = &common.root {
+        if !root.join("proc").is_dir() {
+            return Err(Failure::new(
+                Code::NoInput,
+                format!(
+                    "--root {}: there is no folder proc in it; record one with: bartizan record --tree DIR",
+                    root.display()
+                ),
+            ));
+        }
+        config.roots = Roots::below(root);
+    }
+    if let Some(interval) = common.interval {
+        let interval_ms = interval.as_millis();
+        config.sampling.interval_ms =
+            u32::try_from(interval_ms).ok().filter(|ms| (10..=60_000).contains(ms)).ok_or_else(|| {
+                Failure::new(Code::Usage, format!("--interval {interval}: it must be between 10ms and 60s"))
+            })?;
+    }
+    Ok(config)
+}
+
+/// Lets this process open as many files as its hard limit allows: it is ours, unlike one we are embedded in.
+pub fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        warn!("the limit of open files could not be raised: {errno}");
+    }
+}
+
+/// An agent that runs on its own threads until it is dropped.
+pub struct Watch {
+    agent: Agent,
+}
+
+impl Watch {
+    /// Makes and starts an agent.
+    ///
+    /// # Errors
+    /// When it cannot be made or its threads cannot be had.
+    pub fn start(config: Config) -> Result<Self, Failure> {
+        let mut agent = Agent::new(config, Clock::System)?;
+        agent.start()?;
+        Ok(Self { agent })
+    }
+
+    /// Everything that can be read.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        self.agent.reader()
+    }
+
+    /// Ends the agent's threads; what it knows can still be read.
+    pub fn stop(&mut self) {
+        if let Err(error) = self.agent.stop(STOP_TIME) {
+            warn!("{error}");
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Takes two samples a moment apart and hands the reader over: for commands that show what is now.
+///
+/// # Errors
+/// When the agent cannot be made.
+pub fn look(config: Config, mut each: impl FnMut(&Reader)) -> Result<Reader, Failure> {
+    let agent = Agent::new(config, Clock::System)?;
+    let begin = Instant::now();
+    // The first round plans what the first tick reads; VMs found in it are planned and read in the second.
+    agent.maintain()?;
+    agent.step()?;
+    agent.maintain()?;
+    agent.step()?;
+    each(agent.reader());
+    std::thread::sleep(LOOK_INTERVAL.saturating_sub(begin.elapsed()));
+    agent.maintain()?;
+    agent.step()?;
+    each(agent.reader());
+    Ok(agent.reader().clone())
+}
