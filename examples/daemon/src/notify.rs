@@ -21,7 +21,12 @@ impl Notifier {
     }
 
     fn new(watchdog: Option<Duration>) -> Self {
-        Self { ping_every: watchdog.map(|period| period / 2), last_ping: None, last_tick: 0, complained: false }
+        Self {
+            ping_every: watchdog.map(|period| period / 2),
+            last_ping: None,
+            last_tick: 0,
+            complained: false,
+        }
     }
 
     /// Sampling works.

@@ -34,8 +34,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     raise_descriptor_limit();
     let listeners = serve::listeners(&args.serve)?;
     let watch = Watch::start(config)?;
-    let state =
-        Arc::new(State::new(watch.reader().clone(), fingerprint_text(watch.reader().config())));
+    let state = Arc::new(State::new(watch.reader().clone(), fingerprint_text(watch.reader().config())));
     let server = if listeners.is_empty() {
         None
     } else {

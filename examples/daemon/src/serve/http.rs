@@ -192,7 +192,8 @@ impl Response {
                     head.push_str("Transfer-Encoding: chunked\r\n");
                 }
                 head.push_str("\r\n");
-                let outgoing = (!request.head_only).then_some(Outgoing { stream, chunked, scratch: Vec::new() });
+                let outgoing =
+                    (!request.head_only).then_some(Outgoing { stream, chunked, scratch: Vec::new() });
                 (head.into_bytes(), outgoing)
             }
         }
@@ -237,7 +238,8 @@ mod tests {
 
     #[test]
     fn a_get_is_understood() {
-        let text = "GET /metrics?scope=vm HTTP/1.1\r\nHost: localhost\r\naccept: text/plain\r\nAccept: */*\r\n\r\n";
+        let text =
+            "GET /metrics?scope=vm HTTP/1.1\r\nHost: localhost\r\naccept: text/plain\r\nAccept: */*\r\n\r\n";
         let Parsed::Request(request) = request(text) else { panic!("not understood") };
         assert_eq!((request.path.as_str(), request.query.as_str()), ("/metrics", "scope=vm"));
         assert_eq!(request.accept, "text/plain,*/*");
@@ -255,10 +257,7 @@ mod tests {
         assert_eq!(request(&long), Parsed::Refused(Status::HeaderFieldsTooLarge));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: a\r\n".repeat(HEADERS_MAX + 1));
         assert_eq!(request(&many), Parsed::Refused(Status::HeaderFieldsTooLarge));
-        assert_eq!(
-            parse(b"GET / HTTP/1.1\r\nAccept: \xff\xfe\r\n\r\n"),
-            Parsed::Refused(Status::BadRequest)
-        );
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nAccept: \xff\xfe\r\n\r\n"), Parsed::Refused(Status::BadRequest));
     }
 
     struct Letters(u8);

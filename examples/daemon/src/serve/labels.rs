@@ -26,8 +26,7 @@ impl Labels {
             entities[scope.index()] = of_scope(reader, &vms, *scope);
         }
         let host = reader.host();
-        let sources =
-            host.sources.iter().map(|s| (s.source.name(), s.tier, s.availability.name())).collect();
+        let sources = host.sources.iter().map(|s| (s.source.name(), s.tier, s.availability.name())).collect();
         Self { entities, vms, sources }
     }
 
@@ -126,10 +125,7 @@ fn of_scope(reader: &Reader, vms: &[(Arc<VmInfo>, String)], scope: Scope) -> Vec
         }
         Scope::VmNet => {
             let of_vm = |(vm, name): &(Arc<VmInfo>, String)| {
-                vm.nics
-                    .iter()
-                    .map(|nic| (nic.entity, with(vm, name, "device", &nic.tap)))
-                    .collect::<Vec<_>>()
+                vm.nics.iter().map(|nic| (nic.entity, with(vm, name, "device", &nic.tap))).collect::<Vec<_>>()
             };
             vms.iter().flat_map(of_vm).collect()
         }

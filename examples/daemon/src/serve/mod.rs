@@ -115,7 +115,13 @@ impl State {
         };
         let version = env!("CARGO_PKG_VERSION");
         let one = |labels: String| [(labels, "1".to_owned())];
-        family("bartizan_build", Info, "", "The version that runs.", &one(format!("{{version=\"{version}\"}}")));
+        family(
+            "bartizan_build",
+            Info,
+            "",
+            "The version that runs.",
+            &one(format!("{{version=\"{version}\"}}")),
+        );
         let fingerprint = lock(&self.fingerprint).clone();
         family(
             "bartizan_config",
@@ -293,11 +299,8 @@ mod tests {
 
     #[test]
     fn an_address_that_others_can_reach_needs_leave() {
-        let args = ServeArgs {
-            listen: vec!["0.0.0.0:0".parse().unwrap()],
-            no_socket: true,
-            ..ServeArgs::default()
-        };
+        let args =
+            ServeArgs { listen: vec!["0.0.0.0:0".parse().unwrap()], no_socket: true, ..ServeArgs::default() };
         let failure = listeners(&args).err().unwrap();
         assert_eq!(failure.code, Code::Usage);
         assert!(failure.message.contains("--listen-publicly"));

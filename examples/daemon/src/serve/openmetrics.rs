@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_format_is_what_the_client_prefers() {
-        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         assert_eq!(Format::negotiate(prometheus), Format::OpenMetrics);
         assert_eq!(Format::negotiate("text/plain;version=0.0.4"), Format::Text);
         assert_eq!(Format::negotiate("text/plain, application/openmetrics-text;q=0.1"), Format::Text);

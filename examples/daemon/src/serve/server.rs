@@ -262,7 +262,8 @@ fn accept(listeners: &[Listener], connections: &mut Vec<Connection>, now: Instan
                     stage: Stage::Reading(Vec::new()),
                     deadline: now + REQUEST_TIME,
                 }),
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return false,
             }
@@ -288,7 +289,9 @@ impl Connection {
         }
         match self.step(now, handler) {
             Ok(next) => next,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Next::Keep,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Next::Keep
+            }
             Err(_) => Next::Close,
         }
     }

@@ -48,7 +48,8 @@ impl Hurt {
         ];
         let score = reasons.iter().map(|(points, _)| points).sum();
         // The first of equals: states come before what they cause.
-        let worst = reasons.iter().fold((0.0, ""), |worst, reason| if reason.0 > worst.0 { *reason } else { worst });
+        let worst =
+            reasons.iter().fold((0.0, ""), |worst, reason| if reason.0 > worst.0 { *reason } else { worst });
         Self { score, reason: if worst.0 >= NAMED_FROM { worst.1 } else { "" } }
     }
 }

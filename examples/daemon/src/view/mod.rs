@@ -1,8 +1,8 @@
 //! What people and their tools see of the agent's values.
 
 pub mod hurt;
-pub mod live;
 pub mod json;
+pub mod live;
 pub mod model;
 pub mod paint;
 pub mod rates;

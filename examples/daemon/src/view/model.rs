@@ -189,16 +189,22 @@ impl Viewer {
                 busiest = Some((input + output, entity, input, output));
             }
         }
-        busiest.map(|(_, entity, input, output)| Busiest { name: host_row_name(reader, entity), input, output })
+        busiest.map(|(_, entity, input, output)| Busiest {
+            name: host_row_name(reader, entity),
+            input,
+            output,
+        })
     }
 
     fn vm(&mut self, reader: &Reader, vm: Arc<VmInfo>, alerts: &Counts) -> VmView {
         let entity = vm.entity;
         let waits: Vec<_> =
             vm.vcpus.iter().map(|vcpu| self.rate(reader, vcpu.entity, "vcpu_wait_seconds")).collect();
-        let waiting = waits.iter().flatten().copied().fold(None, |most: Option<f64>, wait| {
-            Some(most.map_or(wait, |most| most.max(wait)))
-        });
+        let waiting = waits
+            .iter()
+            .flatten()
+            .copied()
+            .fold(None, |most: Option<f64>, wait| Some(most.map_or(wait, |most| most.max(wait))));
         let disk_bytes = sum(vm.disks.iter().flat_map(|disk| {
             ["vmdisk_read_bytes", "vmdisk_written_bytes"].map(|name| self.rate(reader, disk.entity, name))
         }));
@@ -212,8 +218,9 @@ impl Viewer {
         });
         let mut view = VmView {
             state,
-            cpu_cores: sum(["vm_cpu_user_seconds", "vm_cpu_system_seconds"]
-                .map(|name| self.rate(reader, entity, name))),
+            cpu_cores: sum(
+                ["vm_cpu_user_seconds", "vm_cpu_system_seconds"].map(|name| self.rate(reader, entity, name))
+            ),
             wait: waiting.map(|wait| wait.clamp(0.0, 1.0)),
             throttled: self.rate(reader, entity, "vm_cgroup_cpu_throttled_seconds"),
             pressure_io: self.rate(reader, entity, "vm_pressure_io_some_seconds"),
