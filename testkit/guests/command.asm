@@ -1,7 +1,7 @@
 ; Does what the first serial port (0x3F8) tells it, one letter at a time; begins idle.
 ;   i  idle, woken by the timer 100 times a second     s  spin
 ;   x  exit storm (port 0x80)                          m  MMIO storm (0xB8000)
-;   h  halt for ever                                   t  triple fault (shutdown or reset)
+;   h  halt for ever                                   r  reset by way of the keyboard controller
 ; Any other letter is ignored. Between two looks at the port it stays in the chosen behaviour for a while.
 bits 16
 org 0
@@ -36,12 +36,9 @@ halt:   cli
         hlt
         jmp     .for_ever
 
-fault:  cli
-        lidt    [cs:no_table]
-        int3
-no_table:
-        dw      0
-        dd      0
+reset:  mov     al, 0xfe                        ; keyboard controller: pulse the CPU's reset line
+        out     0x64, al
+        jmp     halt
 
 ; Returns when nothing was said; otherwise drops its return address and goes to the new behaviour.
 poll:   mov     dx, 0x3fd
@@ -65,8 +62,8 @@ poll:   mov     dx, 0x3fd
         mov     bx, halt
         cmp     al, 'h'
         je      .go
-        mov     bx, fault
-        cmp     al, 't'
+        mov     bx, reset
+        cmp     al, 'r'
         je      .go
 .stay:  ret
 .go:    add     sp, 2

@@ -6,18 +6,18 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::error::{Doing, Error, Result};
 use crate::guest::{self, Guest};
 use crate::proc::{self, Thread};
+use crate::process::Process;
 use crate::qmp::Qmp;
 use crate::spawn;
 
@@ -45,10 +45,11 @@ pub struct Builder {
     extra: Vec<OsString>,
 }
 
-/// A running QEMU; killed on drop.
+/// A running QEMU; killed on drop. What it has in common with any process is in [`Process`].
 #[derive(Debug)]
 pub struct Qemu {
-    child: Child,
+    // Dropped before the folder, so that QEMU is dead when its files go.
+    process: Process,
     folder: TempDir,
     name: String,
     vcpus: u32,
@@ -91,12 +92,6 @@ impl Qemu {
             program: "qemu-system-x86_64".into(),
             extra: Vec::new(),
         }
-    }
-
-    /// QEMU's process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// The VM's name (`-name guest=`).
@@ -145,44 +140,9 @@ impl Qemu {
         stream.write_all(&[command.letter()]).doing(|| "write to the serial port")
     }
 
-    /// Stops the whole process (SIGSTOP), and waits until the kernel says that it is stopped.
-    pub fn freeze(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)?;
-        self.wait_for_state("stop", |state| state == 'T')
-    }
-
-    /// Lets a frozen process go on (SIGCONT), and waits until it is no longer stopped.
-    pub fn thaw(&self) -> Result<()> {
-        self.signal(Signal::SIGCONT)?;
-        self.wait_for_state("go on", |state| state != 'T')
-    }
-
-    /// Kills QEMU (SIGKILL) and reaps it.
-    pub fn kill9(mut self) {
-        spawn::kill_and_reap(&mut self.child);
-    }
-
-    /// Kills QEMU (SIGKILL) without reaping it: it stays a zombie until the handle is dropped.
-    pub fn kill9_unreaped(&self) -> Result<()> {
-        self.signal(Signal::SIGKILL)?;
-        self.wait_for_state("die", |state| state == 'Z')
-    }
-
-    /// Whether QEMU is still there; reaps it when it is not.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = i32::try_from(self.pid()).map_err(|_| Error::new("signal QEMU", "pid beyond i32"))?;
-        kill(Pid::from_raw(pid), signal).doing(|| format!("send {signal} to QEMU"))
-    }
-
-    fn wait_for_state(&self, verb: &str, reached: impl Fn(char) -> bool) -> Result<()> {
-        if proc::wait_until(START_LIMIT, || proc::state(self.pid()).is_ok_and(&reached)) {
-            return Ok(());
-        }
-        Err(Error::new(format!("wait for QEMU to {verb}"), format!("state is {:?}", proc::state(self.pid()))))
+    /// Kills QEMU (SIGKILL), reaps it and removes its files.
+    pub fn kill9(self) {
+        drop(self);
     }
 
     fn vcpu_fds(&self) -> usize {
@@ -191,9 +151,17 @@ impl Qemu {
     }
 }
 
-impl Drop for Qemu {
-    fn drop(&mut self) {
-        spawn::kill_and_reap(&mut self.child);
+impl Deref for Qemu {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl DerefMut for Qemu {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.process
     }
 }
 
@@ -316,8 +284,15 @@ impl Builder {
             spawn::enter_netns(&mut command, netns)?;
         }
         let child = spawn::spawn(command).doing(|| format!("start {}", self.program.display()))?;
-        let mut qemu =
-            Qemu { child, folder, name: self.name, vcpus: self.vcpus, disks, qmp_sockets, serial: None };
+        let mut qemu = Qemu {
+            process: Process::new(child),
+            folder,
+            name: self.name,
+            vcpus: self.vcpus,
+            disks,
+            qmp_sockets,
+            serial: None,
+        };
         qemu.wait_until_ready()?;
         if self.guest == Guest::Command {
             let serial = qemu.folder.path().join("serial");
@@ -372,7 +347,7 @@ impl Qemu {
         let wanted = usize::try_from(self.vcpus).unwrap_or(usize::MAX);
         let mut ended = None;
         let ready = proc::wait_until(START_LIMIT, || {
-            ended = self.child.try_wait().ok().flatten();
+            ended = self.process.child().try_wait().ok().flatten();
             ended.is_some()
                 || (self.vcpu_fds() >= wanted && self.qmp_sockets.iter().all(|socket| socket.exists()))
         });
