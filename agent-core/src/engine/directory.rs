@@ -1,11 +1,14 @@
 //! What the cold side publishes for people: names, sources, plans. The sampler never touches it.
 
+use crate::config::Config;
+use crate::detection::Detector;
 use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::host::HostLabels;
-use parking_lot::RwLock;
+use nix::sys::eventfd::EventFd;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 /// The host, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,13 +19,63 @@ pub struct HostInfo {
     pub sources: Vec<SourceReport>,
 }
 
-/// Shared by the planner, which writes it, and readers.
-#[derive(Default)]
+/// Written by the planner, looked at by readers.
 pub(super) struct Directory {
+    pub(super) config: RwLock<Arc<Config>>,
     pub(super) host: RwLock<Arc<HostInfo>>,
     /// Sorted by row.
     pub(super) vms: RwLock<Vec<Arc<VmInfo>>>,
+    pub(super) counters: Arc<Counters>,
+    /// A configuration that the planner should put into force, with its rules.
+    pub(super) reload: Mutex<Option<(Config, Box<Detector>)>>,
+    pub(super) wake: Arc<EventFd>,
+    /// An [`AgentState`](super::AgentState).
+    pub(super) state: Arc<AtomicU8>,
+}
+
+impl Directory {
+    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>) -> Self {
+        Self {
+            config: RwLock::new(config),
+            host: RwLock::default(),
+            vms: RwLock::default(),
+            counters: Arc::default(),
+            reload: Mutex::default(),
+            wake,
+            state: Arc::default(),
+        }
+    }
+
+    /// Enters a VM, in place of what its row held.
+    pub(super) fn enter(&self, info: Arc<VmInfo>) {
+        let mut vms = self.vms.write();
+        match vms.binary_search_by_key(&info.entity.row, |vm| vm.entity.row) {
+            Ok(at) => vms[at] = info,
+            Err(at) => vms.insert(at, info),
+        }
+    }
+
+    /// Strikes a VM out.
+    pub(super) fn leave(&self, info: &VmInfo) {
+        self.vms.write().retain(|vm| vm.entity != info.entity);
+    }
+}
+
+/// Numbers that cross between the two sides without a lock: written by the planner, published by the sampler, except
+/// where it says otherwise.
+#[derive(Default)]
+pub(super) struct Counters {
     pub(super) vms_refused: AtomicU64,
     pub(super) planner_cpu_ns: AtomicU64,
     pub(super) deliveries_dropped: AtomicU64,
+    pub(super) degradation: AtomicU8,
+    /// Own CPU over the last minute, in millionths of a core.
+    pub(super) cpu_ppm: AtomicU64,
+    pub(super) uevents: AtomicU64,
+    pub(super) uevent_overruns: AtomicU64,
+    pub(super) full_scans: AtomicU64,
+    /// Whether the planner wants to hear of new PIDs.
+    pub(super) wants_last_pid: AtomicBool,
+    /// Written by the sampler.
+    pub(super) sampler_cpu_ns: AtomicU64,
 }

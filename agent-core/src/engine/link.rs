@@ -18,6 +18,8 @@ pub(super) enum ToHot {
     Retire(Entity),
     /// Put these readings into the frame.
     Deliver(Box<Delivery>),
+    /// Tick this often from now on, in nanoseconds.
+    Interval(u64),
     /// Use these rules from now on.
     Rules(Box<Detector>),
 }

@@ -11,17 +11,22 @@
 
 mod directory;
 mod link;
+mod notice;
 mod planner;
 mod reader;
 mod roster;
+mod rows;
 mod runner;
 mod sampler;
+mod threads;
+mod watch;
+mod work;
 
 pub use directory::HostInfo;
 pub use planner::Planner;
-pub use reader::Reader;
+pub use reader::{Cost, Reader};
 pub use roster::Roster;
-pub use runner::{Agent, RunnerError};
+pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
 
 use crate::alerts;
@@ -64,30 +69,32 @@ impl std::error::Error for BuildError {}
 /// See [`BuildError`].
 pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader), BuildError> {
     let (writer, frame) = Frame::new(&config.limits).map_err(BuildError::Memory)?;
-    for source in Source::ALL {
-        let period_ticks = u64::from(config.sampling.period_ticks(source));
-        frame.set_period_ns(source, period_ticks * u64::from(config.sampling.interval_ms) * 1_000_000);
-    }
+    set_periods(&config, &frame);
     let (recorder, history) = History::new(&config.limits).map_err(BuildError::Memory)?;
     let detector = Detector::build(&config).map_err(BuildError::Rule)?;
     let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
     let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
     let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
-    let directory = Arc::new(Directory::default());
     let config = Arc::new(config);
+    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake)));
 
-    let reader = Reader::new(
-        Arc::clone(&frame),
-        history,
-        alerts,
-        Arc::clone(&directory),
-        Arc::clone(&config),
-        clock.clone(),
-    );
+    let reader = Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), clock.clone());
+    let counters = Arc::clone(&directory.counters);
+    let exits_too = Arc::clone(&exits);
     let sampler =
-        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, Arc::clone(&exits));
-    let planner = Planner::new(config, clock, cold, exits, directory);
+        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, exits_too, counters);
+    let planner =
+        Planner::new(config, clock, cold, exits, directory, frame).map_err(BuildError::Descriptor)?;
     Ok((sampler, planner, reader))
+}
+
+/// Tells the frame how often each source is read, and returns the interval between ticks, both in nanoseconds.
+fn set_periods(config: &Config, frame: &Frame) -> u64 {
+    let interval_ns = u64::from(config.sampling.interval_ms.max(1)) * 1_000_000;
+    for source in Source::ALL {
+        frame.set_period_ns(source, u64::from(config.sampling.period_ticks(source)) * interval_ns);
+    }
+    interval_ns
 }
 
 /// The memory that an agent with this configuration sets aside when it is made, in bytes.

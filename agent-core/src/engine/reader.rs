@@ -1,14 +1,36 @@
 //! What anybody may look at, from any thread, while the sampler runs.
 
 use super::directory::{Directory, HostInfo};
+use super::runner::AgentState;
 use crate::alerts::AlertReader;
 use crate::config::Config;
+use crate::detection::Detector;
+use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::{Entity, Frame, Reading, Tick};
 use crate::sampling::history::{History, HistoryPoint};
 use crate::sampling::metrics::MetricId;
 use crate::sys::clock::Clock;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+
+/// What the agent costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// CPU time spent in ticks, in nanoseconds.
+    pub sampler_cpu_ns: u64,
+    /// CPU time spent on the cold side, in nanoseconds.
+    pub planner_cpu_ns: u64,
+    /// Both, over the last minute, in millionths of one core.
+    pub cpu_ppm: u64,
+    /// The step of degradation in force; 0 is none.
+    pub degradation: u8,
+    /// VMs that were seen but not watched because a declared limit was reached, since the start.
+    pub vms_refused: u64,
+    /// Memory set aside when the agent was created, in bytes.
+    pub memory_reserved_bytes: u64,
+}
 
 /// A cheap handle to everything the agent knows. Clones share the alerts: each goes to one of them.
 #[derive(Clone)]
@@ -17,8 +39,8 @@ pub struct Reader {
     history: Arc<History>,
     alerts: AlertReader,
     directory: Arc<Directory>,
-    config: Arc<Config>,
     clock: Clock,
+    creator_pid: u32,
 }
 
 impl Reader {
@@ -27,10 +49,9 @@ impl Reader {
         history: Arc<History>,
         alerts: AlertReader,
         directory: Arc<Directory>,
-        config: Arc<Config>,
         clock: Clock,
     ) -> Self {
-        Self { frame, history, alerts, directory, config, clock }
+        Self { frame, history, alerts, directory, clock, creator_pid: std::process::id() }
     }
 
     /// The latest values.
@@ -74,10 +95,64 @@ impl Reader {
         Arc::clone(&self.directory.host.read())
     }
 
-    /// The configuration the agent was made with.
+    /// The configuration in force: the one the agent was made with, or the last that was reloaded.
     #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.directory.config.read())
+    }
+
+    /// Whether this is a child of the process that made the agent: the threads did not come along, and nothing here
+    /// moves any more.
+    #[must_use]
+    pub fn forked(&self) -> bool {
+        std::process::id() != self.creator_pid
+    }
+
+    /// What the agent is doing.
+    #[must_use]
+    pub fn state(&self) -> AgentState {
+        match self.directory.state.load(Acquire) {
+            0 => AgentState::Idle,
+            1 => AgentState::Running,
+            _ => AgentState::Faulted,
+        }
+    }
+
+    pub(super) fn state_cell(&self) -> &Arc<AtomicU8> {
+        &self.directory.state
+    }
+
+    /// Leaves a configuration for the planner to take up; a later one replaces one that it has not taken up yet.
+    pub(super) fn submit(&self, config: Config, rules: Box<Detector>) {
+        *self.directory.reload.lock() = Some((config, rules));
+        // Fails only when the count is at its maximum, and then the planner is awake anyway.
+        let _ = self.directory.wake.write(1);
+    }
+
+    /// How each source of the host is read, and of a VM when one is given. An entity that is gone has none.
+    #[must_use]
+    pub fn sources(&self, vm: Option<Entity>) -> Vec<SourceReport> {
+        match vm {
+            None => self.directory.host.read().sources.clone(),
+            Some(entity) => {
+                let vms = self.directory.vms.read();
+                vms.iter().find(|vm| vm.entity == entity).map(|vm| vm.sources.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// What the agent costs, and what it had to leave out.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let counters = &self.directory.counters;
+        Cost {
+            sampler_cpu_ns: counters.sampler_cpu_ns.load(Relaxed),
+            planner_cpu_ns: counters.planner_cpu_ns.load(Relaxed),
+            cpu_ppm: counters.cpu_ppm.load(Relaxed),
+            degradation: counters.degradation.load(Relaxed),
+            vms_refused: counters.vms_refused.load(Relaxed),
+            memory_reserved_bytes: super::memory_bytes(&self.directory.config.read()) as u64,
+        }
     }
 
     /// The clock that ages are measured with.

@@ -1,13 +1,19 @@
 //! The agent with its two threads, for hosts that do not want to drive it themselves.
 
+use super::threads::{self, Ended, Shared};
 use super::{BuildError, Planner, Reader, Sampler};
 use crate::config::Config;
+use crate::detection::{Detector, RuleError};
 use crate::sys::clock::Clock;
 use parking_lot::Mutex;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long dropping an agent waits for its threads. They end within a tick; a planner that the kernel holds in an
+/// uninterruptible read is left behind.
+const DROP_WAIT: Duration = Duration::from_secs(5);
 
 /// A complete agent. Either [`start`](Agent::start) gives it threads of its own, or the host drives it with
 /// [`step`](Agent::step) and [`maintain`](Agent::maintain).
@@ -16,7 +22,21 @@ pub struct Agent {
     planner: Arc<Mutex<Planner>>,
     reader: Reader,
     threads: Vec<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
+    ended: Option<Ended>,
+    shared: Arc<Shared>,
+    maintenance: OwnedFd,
+}
+
+/// What an agent is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AgentState {
+    /// It has no threads: the host drives it, or it was stopped.
+    Idle = 0,
+    /// Its threads run.
+    Running = 1,
+    /// A part of it panicked: what it shows is what was last known, and nothing moves any more.
+    Faulted = 2,
 }
 
 /// Why a call did not do what was asked.
@@ -30,6 +50,14 @@ pub enum RunnerError {
     Timeout,
     /// Another thread is in the same call.
     Busy,
+    /// A part of the agent panicked; only dropping it is left.
+    Faulted,
+    /// This is a child of the process that made the agent.
+    Forked,
+    /// This part of the configuration is fixed when the agent is made.
+    NeedsRestart(&'static str),
+    /// A rule makes no sense.
+    Rule(RuleError),
 }
 
 impl std::fmt::Display for RunnerError {
@@ -39,6 +67,14 @@ impl std::fmt::Display for RunnerError {
             Self::Thread(error) => write!(f, "a thread could not be started: {error}"),
             Self::Timeout => f.write_str("the agent's threads did not end in time"),
             Self::Busy => f.write_str("another thread is in the same call"),
+            Self::Faulted => f.write_str("the agent has failed and does nothing any more; make a new one"),
+            Self::Forked => {
+                f.write_str("the agent belongs to the parent process; make a new one after a fork")
+            }
+            Self::NeedsRestart(part) => {
+                write!(f, "[{part}] is fixed when the agent is made; restart it for the change")
+            }
+            Self::Rule(error) => error.fmt(f),
         }
     }
 }
@@ -52,12 +88,18 @@ impl Agent {
     /// See [`BuildError`].
     pub fn new(config: Config, clock: Clock) -> Result<Self, BuildError> {
         let (sampler, planner, reader) = super::build(config, clock)?;
+        let maintenance = planner.fd().try_clone_to_owned().map_err(|error| {
+            BuildError::Descriptor(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+        })?;
+        let shared = Arc::new(Shared::new(Arc::clone(reader.state_cell())).map_err(BuildError::Descriptor)?);
         Ok(Self {
             sampler: Arc::new(Mutex::new(sampler)),
             planner: Arc::new(Mutex::new(planner)),
             reader,
             threads: Vec::new(),
-            stop: Arc::new(AtomicBool::new(false)),
+            ended: None,
+            shared,
+            maintenance,
         })
     }
 
@@ -67,28 +109,43 @@ impl Agent {
         &self.reader
     }
 
+    /// What it is doing.
+    #[must_use]
+    pub fn state(&self) -> AgentState {
+        self.reader.state()
+    }
+
+    /// Whether this is a child of the process that made the agent. Every other call then fails, and dropping the agent
+    /// waits for nobody.
+    #[must_use]
+    pub fn forked(&self) -> bool {
+        self.reader.forked()
+    }
+
+    /// Readable when [`maintain`](Agent::maintain) has something to do; to be polled, neither read nor closed.
+    #[must_use]
+    pub fn maintenance_fd(&self) -> BorrowedFd<'_> {
+        self.maintenance.as_fd()
+    }
+
     /// Runs one tick now, on this thread.
     ///
     /// # Errors
-    /// When the agent runs on its own threads, or another thread is in a tick.
+    /// When the agent runs on its own threads, another thread is in a tick, or the agent has failed.
     pub fn step(&self) -> Result<(), RunnerError> {
-        if !self.threads.is_empty() {
-            return Err(RunnerError::Running);
-        }
-        self.sampler.try_lock().ok_or(RunnerError::Busy)?.tick();
-        Ok(())
+        self.usable_by_host()?;
+        let mut sampler = self.sampler.try_lock().ok_or(RunnerError::Busy)?;
+        self.shared.guarded(|| sampler.tick()).map(|_| ()).ok_or(RunnerError::Faulted)
     }
 
     /// Does the cold side's work that is due, on this thread. May block for as long as the kernel needs to open files.
     ///
     /// # Errors
-    /// When the agent runs on its own threads, or another thread is in this call.
+    /// When the agent runs on its own threads, another thread is in this call, or the agent has failed.
     pub fn maintain(&self) -> Result<(), RunnerError> {
-        if !self.threads.is_empty() {
-            return Err(RunnerError::Running);
-        }
-        self.planner.try_lock().ok_or(RunnerError::Busy)?.maintain();
-        Ok(())
+        self.usable_by_host()?;
+        let mut planner = self.planner.try_lock().ok_or(RunnerError::Busy)?;
+        self.shared.guarded(|| planner.maintain()).ok_or(RunnerError::Faulted)
     }
 
     /// When the next tick is due, `CLOCK_MONOTONIC` nanoseconds; `None` while another thread is in a tick.
@@ -97,25 +154,93 @@ impl Agent {
         Some(self.sampler.try_lock()?.next_deadline_ns())
     }
 
-    /// Starts the agent's two threads, which block all signals.
+    /// Puts a new configuration into force: rules, intervals, budget, tenants and discovery. The planner takes it up
+    /// within a moment.
     ///
     /// # Errors
-    /// When it runs already, or a thread cannot be had.
-    pub fn start(&mut self) -> Result<(), RunnerError> {
-        if !self.threads.is_empty() {
-            return Err(RunnerError::Running);
+    /// [`RunnerError::NeedsRestart`] when limits, roots or the alerts' handling differ, which are fixed when the agent
+    /// is made; [`RunnerError::Rule`] when a rule makes no sense. The old configuration then stays in force, whole.
+    pub fn reload(&self, config: Config) -> Result<(), RunnerError> {
+        self.usable()?;
+        let current = self.reader.config();
+        if config.limits != current.limits {
+            return Err(RunnerError::NeedsRestart("limits"));
         }
-        self.stop.store(false, Ordering::Relaxed);
+        if config.roots != current.roots {
+            return Err(RunnerError::NeedsRestart("roots"));
+        }
+        if config.sampling.interval_ms == 0 {
+            return Err(RunnerError::NeedsRestart("sampling.interval_ms = 0"));
+        }
+        let detector = Detector::build(&config).map_err(RunnerError::Rule)?;
+        self.reader.submit(config, Box::new(detector));
         Ok(())
     }
 
-    /// Ends the threads, waiting at most this long.
+    /// Starts the agent's two threads, which block all signals.
     ///
     /// # Errors
-    /// When they did not end in time; the call can be made again.
-    pub fn stop(&mut self, timeout: Duration) -> Result<(), RunnerError> {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = timeout;
+    /// When it runs already, has failed, or a thread cannot be had.
+    pub fn start(&mut self) -> Result<(), RunnerError> {
+        self.usable_by_host()?;
+        let (threads, ended) =
+            threads::start(&self.sampler, &self.planner, &self.shared).map_err(RunnerError::Thread)?;
+        self.threads = threads;
+        self.ended = Some(ended);
         Ok(())
+    }
+
+    /// Ends the threads, waiting at most this long. An agent that was stopped can be started again.
+    ///
+    /// # Errors
+    /// [`RunnerError::Timeout`] when they did not end in time; the call can be made again.
+    pub fn stop(&mut self, timeout: Duration) -> Result<(), RunnerError> {
+        if self.forked() {
+            return Err(RunnerError::Forked);
+        }
+        let Some(ended) = &mut self.ended else { return Ok(()) };
+        self.shared.ask_to_stop();
+        let deadline = Instant::now().checked_add(timeout);
+        if !ended.wait_all(deadline) {
+            return Err(RunnerError::Timeout);
+        }
+        for thread in self.threads.drain(..) {
+            // Each has said that it is at its end, and caught its own panics.
+            let _ = thread.join();
+        }
+        self.ended = None;
+        self.shared.stopped();
+        Ok(())
+    }
+
+    fn usable(&self) -> Result<(), RunnerError> {
+        match (self.forked(), self.state()) {
+            (true, _) => Err(RunnerError::Forked),
+            (_, AgentState::Faulted) => Err(RunnerError::Faulted),
+            _ => Ok(()),
+        }
+    }
+
+    fn usable_by_host(&self) -> Result<(), RunnerError> {
+        self.usable()?;
+        if self.threads.is_empty() { Ok(()) } else { Err(RunnerError::Running) }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // In a child the threads do not exist, and waiting for them would never end.
+        if !self.forked() && self.stop(DROP_WAIT).is_err() {
+            log::error!("the agent's threads did not end within {DROP_WAIT:?} and are left behind");
+        }
+    }
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent")
+            .field("state", &self.state())
+            .field("maintenance_fd", &self.maintenance.as_raw_fd())
+            .finish_non_exhaustive()
     }
 }

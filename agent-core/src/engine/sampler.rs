@@ -1,5 +1,6 @@
 //! The hot side: one tick reads everything that is due, judges it and publishes it.
 
+use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
 use super::roster::Roster;
 use crate::alerts::AlertSink;
@@ -13,6 +14,7 @@ use crate::sampling::vm::{Delivery, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Requests taken over in one tick at most, so that a burst of new VMs does not stretch a tick without bound.
 const REQUESTS_PER_TICK_MAX: usize = 256;
@@ -40,6 +42,10 @@ pub struct Sampler {
     active: Vec<u32>,
     roster: Roster,
     last_pid: u32,
+    /// The grid of deadlines begins anew with the next tick.
+    restarted: bool,
+    vcpus: usize,
+    counters: Arc<Counters>,
     totals: Totals,
 }
 
@@ -47,11 +53,16 @@ pub struct Sampler {
 struct Totals {
     missed: u64,
     cpu_ns: u64,
+    lateness_ns: u64,
     plans_swapped: u64,
     memory_reserved: i64,
 }
 
 impl Sampler {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller, which makes all the parts and puts them together"
+    )]
     pub(super) fn new(
         config: &Config,
         clock: Clock,
@@ -61,6 +72,7 @@ impl Sampler {
         sink: AlertSink,
         link: Hot,
         exits: Arc<Epoll>,
+        counters: Arc<Counters>,
     ) -> Self {
         let vms = config.limits.vms as usize;
         Self {
@@ -80,6 +92,9 @@ impl Sampler {
             active: Vec::with_capacity(vms),
             roster: Roster::new(&config.limits),
             last_pid: 0,
+            restarted: false,
+            vcpus: 0,
+            counters,
             totals: Totals {
                 memory_reserved: i64::try_from(super::memory_bytes(config)).unwrap_or(i64::MAX),
                 ..Totals::default()
@@ -93,6 +108,18 @@ impl Sampler {
         self.next_deadline_ns
     }
 
+    /// The clock it goes by.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Begins the grid of deadlines anew with the next tick: the time in which nobody drove the sampler is no
+    /// lateness.
+    pub fn restart(&mut self) {
+        self.restarted = true;
+        self.next_deadline_ns = self.clock.mono_ns();
+    }
+
     /// Reads everything that is due, judges it and publishes it.
     pub fn tick(&mut self) -> Tick {
         let cpu_before_ns = thread_cpu_ns();
@@ -101,6 +128,7 @@ impl Sampler {
             mono_ns: self.clock.mono_ns(),
             wall_ns: self.clock.wall_ns(),
         };
+        self.note_lateness();
         self.take_requests();
         self.notice_exits();
         self.sample_host();
@@ -111,7 +139,17 @@ impl Sampler {
         self.detector.evaluate(self.tick, self.writer.frame(), &self.roster, &mut self.sink);
         self.set_next_deadline();
         self.totals.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before_ns);
+        self.counters.sampler_cpu_ns.store(self.totals.cpu_ns, Relaxed);
         self.tick
+    }
+
+    /// The first tick has no deadline that it could have missed: whoever drives the agent starts when it likes.
+    fn note_lateness(&mut self) {
+        if self.tick.number == 1 || self.restarted {
+            self.restarted = false;
+            self.next_deadline_ns = self.tick.mono_ns;
+        }
+        self.totals.lateness_ns = self.tick.mono_ns.saturating_sub(self.next_deadline_ns);
     }
 
     fn take_requests(&mut self) {
@@ -133,6 +171,7 @@ impl Sampler {
                     self.deliver(&delivery);
                     self.hand_back(ToCold::Delivery(delivery));
                 }
+                ToHot::Interval(interval_ns) => self.interval_ns = interval_ns.max(1),
                 ToHot::Rules(detector) => {
                     let old = std::mem::replace(&mut self.detector, detector);
                     self.hand_back(ToCold::Rules(old));
@@ -146,7 +185,14 @@ impl Sampler {
         let row = plan.entity.row as usize;
         let old = self.vms[row].take();
         match &old {
-            Some(old) => self.roster.leave(old.entity, old.parts()),
+            Some(old) => {
+                self.roster.leave(old.entity, old.parts());
+                self.vcpus -= vcpus(old);
+                // First closed, then opened: a row may pass from one part of a VM to another.
+                for part in old.parts().filter(|part| !plan.parts().any(|kept| kept == *part)) {
+                    self.writer.close_row(part);
+                }
+            }
             None => self.active.push(plan.entity.row),
         }
         for entity in plan.parts().chain([plan.entity]) {
@@ -155,13 +201,9 @@ impl Sampler {
             }
         }
         if let Some(old) = old {
-            for part in old.parts() {
-                if !plan.parts().any(|kept| kept == part) {
-                    self.writer.close_row(part);
-                }
-            }
             self.hand_back(ToCold::Vm(old));
         }
+        self.vcpus += vcpus(&plan);
         self.roster.enter(plan.entity, plan.identity, plan.parts());
         self.vms[row] = Some(plan);
     }
@@ -176,6 +218,7 @@ impl Sampler {
         for part in plan.parts().chain([entity]) {
             self.writer.close_row(part);
         }
+        self.vcpus -= vcpus(&plan);
         self.roster.leave(entity, plan.parts());
         self.hand_back(ToCold::Vm(plan));
     }
@@ -197,7 +240,8 @@ impl Sampler {
     }
 
     fn notice_exits(&mut self) {
-        loop {
+        // A process whose plan has not arrived yet stays ready: without a bound, enough of those would never end.
+        for _ in 0..=self.vms.len() / EXITS_PER_CALL {
             let count = self.exits.wait(&mut self.exited, EpollTimeout::ZERO).unwrap_or(0);
             for index in 0..count {
                 let row = u32::try_from(self.exited[index].data() & 0xffff_ffff).unwrap_or(u32::MAX);
@@ -234,7 +278,11 @@ impl Sampler {
             // Noticed again in the next tick if the planner cannot be told now.
             let _ = self.link.send(ToCold::HostChanged);
         }
-        if pulse.last_pid != self.last_pid && self.link.send(ToCold::LastPid(pulse.last_pid)).is_ok() {
+        let wanted = self.counters.wants_last_pid.load(Relaxed);
+        if wanted
+            && pulse.last_pid != self.last_pid
+            && self.link.send(ToCold::LastPid(pulse.last_pid)).is_ok()
+        {
             self.last_pid = pulse.last_pid;
         }
     }
@@ -282,6 +330,17 @@ impl Sampler {
         row.set_u64(agent::ALERTS_IN_FLIGHT, accounts.in_flight);
         row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
         row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
+        row.set_u64(agent::VCPUS, self.vcpus as u64);
+        row.set_u64(agent::TICK_LATENESS, self.totals.lateness_ns);
+        let counters = &self.counters;
+        row.set_u64(agent::PLANNER_CPU, counters.planner_cpu_ns.load(Relaxed));
+        row.set_u64(agent::CPU, counters.cpu_ppm.load(Relaxed));
+        row.set_u64(agent::DEGRADATION, u64::from(counters.degradation.load(Relaxed)));
+        row.set_u64(agent::VMS_REFUSED, counters.vms_refused.load(Relaxed));
+        row.set_u64(agent::DELIVERIES_DROPPED, counters.deliveries_dropped.load(Relaxed));
+        row.set_u64(agent::UEVENTS, counters.uevents.load(Relaxed));
+        row.set_u64(agent::UEVENT_OVERRUNS, counters.uevent_overruns.load(Relaxed));
+        row.set_u64(agent::FULL_SCANS, counters.full_scans.load(Relaxed));
         row.stamp(Source::Agent, self.tick.mono_ns);
     }
 
@@ -317,4 +376,8 @@ impl Sampler {
             std::mem::forget(message);
         }
     }
+}
+
+fn vcpus(plan: &VmPlan) -> usize {
+    plan.parts().filter(|part| part.scope == Scope::Vcpu).count()
 }

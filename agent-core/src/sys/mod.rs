@@ -1,4 +1,7 @@
 //! The only place with `unsafe`: thin, safe covers over the kernel's interfaces.
 
 pub mod clock;
+pub mod descriptors;
+pub mod netlink;
+pub mod pidfd;
 pub mod seqcount;

@@ -1,4 +1,17 @@
 //! Finds VMs, whatever started them, and notices when they come and go.
+//!
+//! ```text
+//! uevent, new PID, scan ─▶ candidate ─▶ inspect (process + identify) ─▶ Found ─▶ VmInfo, once it has rows
+//! ```
+//! Nothing here keeps state or rows: the engine's planner decides when to look, and what to do with what was found.
+
+pub mod identify;
+pub mod inspect;
+pub mod process;
+pub mod scan;
+pub mod tenant;
+pub mod uevent;
+mod users;
 
 use crate::sampling::SourceReport;
 use crate::sampling::frame::Entity;

@@ -20,4 +20,9 @@ super::metrics! { Agent, "agent", "AGENT";
     DELIVERIES_DROPPED = 16, "deliveries_dropped", Counter, Count, Agent, "any", "Asynchronous readings dropped because the sampler had not taken earlier ones.";
     PLANS_SWAPPED = 17, "plans_swapped", Counter, Count, Agent, "any", "Plans the sampler took over from the planner.";
     MEMORY_RESERVED = 18, "memory_reserved_bytes", Gauge, Bytes, Agent, "any", "Memory set aside when the agent was created.";
+    TICK_LATENESS = 19, "tick_lateness_seconds", Gauge, Nanoseconds, Agent, "any", "How long after its deadline the last tick began.";
+    CPU = 20, "cpu_ratio", Gauge, PartsPerMillion, Agent, "any", "CPU time of sampler and planner over the last minute, as a part of one core.";
+    UEVENTS = 21, "uevents", Counter, Count, Agent, "any", "VMs that the kernel announced as created or destroyed.";
+    UEVENT_OVERRUNS = 22, "uevent_overruns", Counter, Count, Agent, "any", "Times the kernel lost announcements because they were not taken fast enough; each causes a full scan.";
+    FULL_SCANS = 23, "full_scans", Counter, Count, Agent, "any", "Scans of all processes for VMs.";
 }

@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     raise_descriptor_limit();
     let listeners = serve::listeners(&args.serve)?;
     let watch = Watch::start(config)?;
-    let state = Arc::new(State::new(watch.reader().clone(), fingerprint_text(watch.reader().config())));
+    let state = Arc::new(State::new(watch.reader().clone(), fingerprint_text(&watch.reader().config())));
     let server = if listeners.is_empty() {
         None
     } else {
@@ -196,7 +196,7 @@ impl Daemon<'_> {
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
         if config == *self.watch.reader().config() {
             let reader = self.watch.reader().clone();
-            let fingerprint = fingerprint_text(reader.config());
+            let fingerprint = fingerprint_text(&reader.config());
             self.state.reloaded(reader, fingerprint);
             return Ok("the configuration was loaded again; nothing in it has changed");
         }
@@ -205,7 +205,7 @@ impl Daemon<'_> {
         self.take_alerts()?;
         self.watch = watch;
         let reader = self.watch.reader().clone();
-        let fingerprint = fingerprint_text(reader.config());
+        let fingerprint = fingerprint_text(&reader.config());
         self.state.reloaded(reader, fingerprint);
         self.last_tick = 0;
         self.viewer = Viewer::default();
