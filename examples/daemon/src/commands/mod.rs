@@ -1,7 +1,13 @@
 //! One module a command.
 
+mod check_config;
+mod generate;
+pub mod metrics;
 mod output;
 mod run;
+mod show;
+mod sources;
+mod vms;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::exit::Failure;
@@ -12,8 +18,19 @@ use crate::exit::Failure;
 /// Whatever the command could not do.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     let common = cli.common;
+    if cli.version {
+        return generate::version(cli.json);
+    }
     match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
         Command::Run(args) => run::run(&common, &args),
+        Command::Vms(args) => vms::run(&common, args),
+        Command::Metrics(args) => metrics::run(&common, args),
+        Command::Show(args) => show::run(&common, &args),
+        Command::Sources(args) => sources::run(&common, args),
+        Command::CheckConfig(args) => check_config::run(&common, &args),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { out } => generate::man(&out),
+        Command::Top(args) => crate::top::run(&common, &args),
         other => Err(Failure::new(crate::exit::Code::Software, format!("{other:?} is not made yet"))),
     }
 }

@@ -1,23 +1,127 @@
 //! `bartizan top`: the host and its VMs on a full screen.
+//!
+//! [`app`] holds what is shown and answers keys; [`draw`] puts it on a screen; this file owns the terminal and the
+//! loop, and gives the terminal back whatever happens.
 
+pub mod app;
+mod draw;
+mod panes;
+mod theme;
+
+use crate::book::Book;
+use crate::cli::{Common, TopArgs};
+use crate::exit::{Code, Failure};
+use crate::signals::{Request, Signals};
+use crate::view::live::host_name;
+use crate::view::model::Viewer;
+use crate::view::paint::Paint;
+use crate::watch::{Watch, configure, raise_descriptor_limit};
+use app::App;
 use clap::ValueEnum;
+use crossterm::event::{self, Event, KeyEventKind};
+use ratatui::DefaultTerminal;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+use theme::Theme;
+
+/// How long a key or a signal may wait at most.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What VMs are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SortBy {
-    /// What hurts most first.
+    /// What hurts most first
     #[default]
     Hurt,
-    /// CPU use.
+    /// CPU use
     Cpu,
-    /// Waiting for a CPU.
+    /// Waiting for a CPU
     Wait,
-    /// Resident memory.
+    /// Resident memory
     Memory,
-    /// Disk bytes a second.
+    /// Disk bytes a second
     Disk,
-    /// Network bytes a second.
+    /// Network bytes a second
     Net,
-    /// Name.
+    /// Name
     Name,
+}
+
+/// Watches on a full screen until a key or a signal ends it.
+///
+/// # Errors
+/// When there is no terminal, or the agent cannot be made.
+pub fn run(common: &Common, args: &TopArgs) -> Result<(), Failure> {
+    if !io::stdout().is_terminal() {
+        return Err(Failure::new(
+            Code::Usage,
+            "top needs a terminal to draw on; bartizan run writes lines instead",
+        ));
+    }
+    let signals = Signals::block()?;
+    let config = configure(common)?;
+    raise_descriptor_limit();
+    let watch = Watch::start(config)?;
+    crate::logger::mute();
+    let app = App::new(host_name(watch.reader()), args.sort, args.filter.clone());
+    let theme = Theme::new(Paint::new(common.color).is_on());
+    // Also installs a panic hook that gives the terminal back before the message is printed.
+    let mut terminal =
+        ratatui::try_init().map_err(|error| Failure::new(Code::Io, format!("the terminal: {error}")))?;
+    let result = watch_on(&mut terminal, &watch, &signals, app, theme);
+    ratatui::restore();
+    result
+}
+
+fn watch_on(
+    terminal: &mut DefaultTerminal,
+    watch: &Watch,
+    signals: &Signals,
+    mut app: App,
+    theme: Theme,
+) -> Result<(), Failure> {
+    let (mut viewer, mut book) = (Viewer::default(), Book::default());
+    let mut last_tick = 0;
+    let mut dirty = true;
+    loop {
+        let reader = watch.reader();
+        while let Some(alert) = reader.alerts().next() {
+            book.note(&alert);
+            app.note_alert(alert);
+            dirty = true;
+        }
+        let tick = reader.tick().number;
+        if tick != last_tick && !app.is_paused() {
+            last_tick = tick;
+            let view = viewer.look(reader, &book.counts());
+            let parts = app.drilled().map(|vm| viewer.parts(reader, &vm));
+            app.update(view, parts, reader.host().sources.clone());
+            dirty = true;
+        }
+        if dirty {
+            terminal.draw(|frame| draw::draw(frame, &mut app, theme))?;
+            dirty = false;
+        }
+        if event::poll(LOOK)? {
+            match event::read()? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => {
+                    if app.key(key) == app::Next::Quit {
+                        return Ok(());
+                    }
+                    // What a key opened is filled at once, not at the next tick.
+                    if let Some(vm) = app.drilled() {
+                        app.set_parts(viewer.parts(reader, &vm));
+                    }
+                    dirty = true;
+                }
+                Event::Resize(..) => dirty = true,
+                _ => {}
+            }
+        }
+        while let Some(request) = signals.next() {
+            if request == Request::Stop {
+                return Ok(());
+            }
+        }
+    }
 }

@@ -6,4 +6,5 @@ pub mod live;
 pub mod model;
 pub mod paint;
 pub mod rates;
+pub mod table;
 pub mod units;

@@ -7,7 +7,7 @@ use bartizan_core::engine::Reader;
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::{Entity, Tick};
-use bartizan_core::sampling::metrics::{MetricId, Scope};
+use bartizan_core::sampling::metrics::{MetricId, Scope, agent, block, host, net, vcpu, vm, vmdisk, vmnet};
 use std::sync::Arc;
 
 /// The host, in the exported units; rates are per second. `None` is "no value", never 0.
@@ -99,6 +99,45 @@ impl VmView {
     }
 }
 
+/// The parts of one VM.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// Its vCPUs.
+    pub vcpus: Vec<VcpuView>,
+    /// Its interfaces, then its disks.
+    pub devices: Vec<DeviceView>,
+}
+
+/// One vCPU.
+#[derive(Clone, Copy, Debug)]
+pub struct VcpuView {
+    /// Its index in the VM.
+    pub index: u32,
+    /// Its thread.
+    pub tid: i32,
+    /// Share of time it ran.
+    pub run: Option<f64>,
+    /// Share of time it could have run, but waited for a CPU.
+    pub wait: Option<f64>,
+    /// Times a second it was put on a CPU.
+    pub switches: Option<f64>,
+    /// VM exits a second.
+    pub exits: Option<f64>,
+}
+
+/// One interface or disk of a VM.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// A disk, not an interface.
+    pub is_disk: bool,
+    /// The tap's name, or the disk's.
+    pub name: String,
+    /// Bytes a second received by the tap, or read from the disk.
+    pub input: Option<f64>,
+    /// Bytes a second sent by the tap, or written to the disk.
+    pub output: Option<f64>,
+}
+
 /// What is known at one tick.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -123,8 +162,7 @@ pub struct Viewer {
 }
 
 /// A gauge in its exported unit.
-fn gauge(reader: &Reader, entity: Entity, name: &str) -> Option<f64> {
-    let metric = MetricId::by_name(name)?;
+fn gauge(reader: &Reader, entity: Entity, metric: MetricId) -> Option<f64> {
     Some(float(reader.read(entity, metric).ok()?) * metric.metric().unit.scale())
 }
 
@@ -143,41 +181,78 @@ impl Viewer {
             tick: reader.tick(),
             host,
             vms,
-            own_cpu: sum(["agent_tick_cpu_seconds", "agent_planner_cpu_seconds"]
-                .map(|name| self.rate(reader, Entity::AGENT, name))),
-            ticks_missed: gauge(reader, Entity::AGENT, "agent_ticks_missed"),
-            vms_refused: gauge(reader, Entity::AGENT, "agent_vms_refused"),
+            own_cpu: sum(
+                [agent::TICK_CPU, agent::PLANNER_CPU].map(|metric| self.rate(reader, Entity::AGENT, metric))
+            ),
+            ticks_missed: gauge(reader, Entity::AGENT, agent::TICKS_MISSED),
+            vms_refused: gauge(reader, Entity::AGENT, agent::VMS_REFUSED),
         }
     }
 
-    fn rate(&mut self, reader: &Reader, entity: Entity, name: &str) -> Option<f64> {
-        self.rates.rate(reader, entity, MetricId::by_name(name)?)
+    /// Looks at the parts of one VM, in the same round as [`look`](Self::look).
+    pub fn parts(&mut self, reader: &Reader, vm: &VmInfo) -> Parts {
+        Parts {
+            vcpus: vm
+                .vcpus
+                .iter()
+                .map(|one| VcpuView {
+                    index: one.index,
+                    tid: one.tid,
+                    run: self.rate(reader, one.entity, vcpu::RUN),
+                    wait: self.rate(reader, one.entity, vcpu::WAIT),
+                    switches: self.rate(reader, one.entity, vcpu::TIMESLICES),
+                    exits: self.rate(reader, one.entity, vcpu::EXITS),
+                })
+                .collect(),
+            devices: vm
+                .nics
+                .iter()
+                .map(|nic| (nic.entity, &nic.tap, vmnet::RECEIVE, vmnet::TRANSMIT))
+                .chain(vm.disks.iter().map(|disk| (disk.entity, &disk.name, vmdisk::READ, vmdisk::WRITTEN)))
+                .map(|(entity, name, input, output)| DeviceView {
+                    is_disk: entity.scope == Scope::VmDisk,
+                    name: name.clone(),
+                    input: self.rate(reader, entity, input),
+                    output: self.rate(reader, entity, output),
+                })
+                .collect(),
+        }
+    }
+
+    fn rate(&mut self, reader: &Reader, entity: Entity, metric: MetricId) -> Option<f64> {
+        self.rates.rate(reader, entity, metric)
     }
 
     fn host(&mut self, reader: &Reader) -> HostView {
         let cpus = reader.frame().entities(Scope::Cpu).count();
         let all_cpus = if cpus > 0 { Some(float(i64::try_from(cpus).unwrap_or(1))) } else { None };
-        let mut share = |name: &str| Some(self.rate(reader, Entity::HOST, name)? / all_cpus?);
-        let idle = share("host_cpu_idle_seconds");
-        let iowait = share("host_cpu_iowait_seconds");
+        let mut share = |metric| Some(self.rate(reader, Entity::HOST, metric)? / all_cpus?);
+        let idle = share(host::CPU_IDLE);
+        let iowait = share(host::CPU_IOWAIT);
         HostView {
             cpus,
             cpu_busy: idle.map(|idle| (1.0 - idle - iowait.unwrap_or(0.0)).clamp(0.0, 1.0)),
-            cpu_steal: share("host_cpu_steal_seconds"),
-            cpu_guest: sum([share("host_cpu_guest_seconds"), share("host_cpu_guest_nice_seconds")]),
-            load_1m: gauge(reader, Entity::HOST, "host_load_1m_ratio"),
-            running: gauge(reader, Entity::HOST, "host_processes_running"),
-            memory_total_bytes: gauge(reader, Entity::HOST, "host_memory_total_bytes"),
-            memory_available_bytes: gauge(reader, Entity::HOST, "host_memory_available_bytes"),
-            pressure_cpu: self.rate(reader, Entity::HOST, "host_pressure_cpu_some_seconds"),
-            pressure_memory: self.rate(reader, Entity::HOST, "host_pressure_memory_some_seconds"),
-            pressure_io: self.rate(reader, Entity::HOST, "host_pressure_io_some_seconds"),
-            disk: self.busiest(reader, Scope::Block, "block_read_bytes", "block_written_bytes"),
-            net: self.busiest(reader, Scope::Net, "net_receive_bytes", "net_transmit_bytes"),
+            cpu_steal: share(host::CPU_STEAL),
+            cpu_guest: sum([share(host::CPU_GUEST), share(host::CPU_GUEST_NICE)]),
+            load_1m: gauge(reader, Entity::HOST, host::LOAD_1M),
+            running: gauge(reader, Entity::HOST, host::PROCESSES_RUNNING),
+            memory_total_bytes: gauge(reader, Entity::HOST, host::MEMORY_TOTAL),
+            memory_available_bytes: gauge(reader, Entity::HOST, host::MEMORY_AVAILABLE),
+            pressure_cpu: self.rate(reader, Entity::HOST, host::PRESSURE_CPU_SOME),
+            pressure_memory: self.rate(reader, Entity::HOST, host::PRESSURE_MEMORY_SOME),
+            pressure_io: self.rate(reader, Entity::HOST, host::PRESSURE_IO_SOME),
+            disk: self.busiest(reader, Scope::Block, block::READ, block::WRITTEN),
+            net: self.busiest(reader, Scope::Net, net::RECEIVE, net::TRANSMIT),
         }
     }
 
-    fn busiest(&mut self, reader: &Reader, scope: Scope, input: &str, output: &str) -> Option<Busiest> {
+    fn busiest(
+        &mut self,
+        reader: &Reader,
+        scope: Scope,
+        input: MetricId,
+        output: MetricId,
+    ) -> Option<Busiest> {
         let mut busiest: Option<(f64, Entity, f64, f64)> = None;
         for entity in reader.frame().entities(scope) {
             let (Some(input), Some(output)) =
@@ -198,37 +273,34 @@ impl Viewer {
 
     fn vm(&mut self, reader: &Reader, vm: Arc<VmInfo>, alerts: &Counts) -> VmView {
         let entity = vm.entity;
-        let waits: Vec<_> =
-            vm.vcpus.iter().map(|vcpu| self.rate(reader, vcpu.entity, "vcpu_wait_seconds")).collect();
+        let waits: Vec<_> = vm.vcpus.iter().map(|vcpu| self.rate(reader, vcpu.entity, vcpu::WAIT)).collect();
         let waiting = waits
             .iter()
             .flatten()
             .copied()
             .fold(None, |most: Option<f64>, wait| Some(most.map_or(wait, |most| most.max(wait))));
         let disk_bytes = sum(vm.disks.iter().flat_map(|disk| {
-            ["vmdisk_read_bytes", "vmdisk_written_bytes"].map(|name| self.rate(reader, disk.entity, name))
+            [vmdisk::READ, vmdisk::WRITTEN].map(|metric| self.rate(reader, disk.entity, metric))
         }));
         let net_bytes = sum(vm.nics.iter().flat_map(|nic| {
-            ["vmnet_receive_bytes", "vmnet_transmit_bytes"].map(|name| self.rate(reader, nic.entity, name))
+            [vmnet::RECEIVE, vmnet::TRANSMIT].map(|metric| self.rate(reader, nic.entity, metric))
         }));
-        let state = MetricId::by_name("vm_state").and_then(|metric| {
-            let reading = reader.read(entity, metric);
+        let state = {
+            let reading = reader.read(entity, vm::STATE);
             // A stale state is the last one known, and worth showing; anything else is unknown.
             matches!(reading.availability, Availability::Ok | Availability::Stale).then_some(reading.value)
-        });
+        };
         let mut view = VmView {
             state,
-            cpu_cores: sum(
-                ["vm_cpu_user_seconds", "vm_cpu_system_seconds"].map(|name| self.rate(reader, entity, name))
-            ),
+            cpu_cores: sum([vm::CPU_USER, vm::CPU_SYSTEM].map(|metric| self.rate(reader, entity, metric))),
             wait: waiting.map(|wait| wait.clamp(0.0, 1.0)),
-            throttled: self.rate(reader, entity, "vm_cgroup_cpu_throttled_seconds"),
-            pressure_io: self.rate(reader, entity, "vm_pressure_io_some_seconds"),
-            pressure_memory: self.rate(reader, entity, "vm_pressure_memory_some_seconds"),
-            memory_bytes: gauge(reader, entity, "vm_memory_resident_bytes"),
+            throttled: self.rate(reader, entity, vm::CGROUP_CPU_THROTTLED),
+            pressure_io: self.rate(reader, entity, vm::PRESSURE_IO_SOME),
+            pressure_memory: self.rate(reader, entity, vm::PRESSURE_MEMORY_SOME),
+            memory_bytes: gauge(reader, entity, vm::MEMORY_RESIDENT),
             disk_bytes,
             net_bytes,
-            exits: self.rate(reader, entity, "vm_kvm_exits"),
+            exits: self.rate(reader, entity, vm::KVM_EXITS),
             alerts: alerts.about(&vm),
             hurt: super::hurt::Hurt::default(),
             vm,

@@ -27,6 +27,12 @@ impl Paint {
         Self { on }
     }
 
+    /// Whether there are colours.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        self.on
+    }
+
     fn wrap(self, code: &str, text: &str) -> String {
         if self.on && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
