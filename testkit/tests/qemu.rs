@@ -1,5 +1,6 @@
 //! Real QEMUs: they start, do what their guest says, freeze, thaw and die.
 
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use bartizan_testkit::guest::{Command, Guest};
@@ -104,4 +105,34 @@ fn a_bad_argument_is_told_with_what_qemu_said() {
     needs_qemu!();
     let error = Qemu::builder().arg("-no-such-option").start().expect_err("QEMU refuses it");
     assert!(error.to_string().contains("no-such-option"), "{error}");
+}
+
+/// Runs this very test a second time in a process of its own, which starts a VM, says its pid and is killed.
+#[test]
+fn a_vm_dies_with_a_test_that_is_killed() {
+    const ROLE: &str = "BARTIZAN_TEST_STARTS_A_VM";
+    needs_qemu!();
+    if std::env::var_os(ROLE).is_some() {
+        let vm = Qemu::builder().start().expect("a VM");
+        println!("pid {}", vm.pid());
+        loop {
+            std::thread::park();
+        }
+    }
+    let mut parent = std::process::Command::new(std::env::current_exe().expect("our executable"))
+        .args(["--exact", "a_vm_dies_with_a_test_that_is_killed", "--nocapture"])
+        .env(ROLE, "1")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("a second process");
+    let pid = BufReader::new(parent.stdout.take().expect("stdout"))
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("pid ")?.1.trim().parse::<u32>().ok())
+        .expect("the VM's pid");
+    assert!(matches!(proc::state(pid), Ok('R' | 'S' | 'D')), "not running: {:?}", proc::state(pid));
+    parent.kill().expect("kill");
+    parent.wait().expect("reap");
+    let dead = || matches!(proc::state(pid), Err(_) | Ok('Z' | 'X'));
+    assert!(proc::wait_until(LIMIT, dead), "the VM lives on");
 }
