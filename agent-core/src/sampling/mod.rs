@@ -6,6 +6,7 @@ pub mod frame;
 pub mod history;
 pub mod host;
 pub mod metrics;
+pub mod monitors;
 pub mod vm;
 
 use availability::Availability;
