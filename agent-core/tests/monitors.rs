@@ -1,15 +1,18 @@
 //! Monitors against real QEMUs: what they say, and what happens when they are frozen or held by somebody else.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 use bartizan_core::config::Config;
+use bartizan_core::engine::Agent;
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::{DiskInfo, VmInfo, VmmKind};
 use bartizan_core::sampling::frame::Entity;
-use bartizan_core::sampling::metrics::{MetricId, Scope, vm, vmdisk};
+use bartizan_core::sampling::metrics::{MetricId, Scope, Source, vm, vmdisk};
 use bartizan_core::sampling::monitors::Monitors;
 use bartizan_core::sampling::vm::Delivery;
 use bartizan_core::sys::clock::Clock;
 use bartizan_testkit::qemu::{self, Qemu};
-use bartizan_testkit::skip;
+use bartizan_testkit::{proc, skip};
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::json;
 
@@ -194,4 +197,43 @@ fn a_daemonized_qemu_is_believed_to_own_its_socket() {
     world.wait_for(0, vm::MONITOR_STATE, |value| value == Ok(1));
     let mut client = bartizan_testkit::qmp::Qmp::connect(&socket).unwrap();
     client.execute("quit", &json!({})).unwrap();
+}
+
+/// The whole way: found, asked, delivered into the frame, reported, stale once frozen.
+#[test]
+fn an_agent_shows_what_monitors_say_and_how_they_are_read() {
+    if let Some(reason) = qemu::missing() {
+        skip!("{reason}");
+    }
+    let qemu = start("whole");
+    let mut config = Config::default();
+    config.sampling.interval_ms = 20;
+    config.sampling.monitor_every_ticks = 5;
+    let mut agent = Agent::new(config, Clock::System).unwrap();
+    agent.start().unwrap();
+    let reader = agent.reader().clone();
+    let find = || reader.vms().into_iter().find(|vm| u32::try_from(vm.pid) == Ok(qemu.pid()));
+    let reads = |metric, wanted: (i64, Availability)| {
+        let seen = find().map(|vm| reader.read(vm.entity, metric));
+        seen.is_some_and(|reading| (reading.value, reading.availability) == wanted)
+    };
+    let limit = std::time::Duration::from_secs(60);
+    assert!(proc::wait_until(limit, || reads(vm::RUN_STATE, (1, Availability::Ok))));
+    assert!(reads(vm::MONITOR_STATE, (1, Availability::Ok)));
+    let disks = find().unwrap().disks.clone();
+    assert_eq!(disks.len(), 1, "{disks:?}");
+    assert_eq!(reader.read(disks[0].entity, vmdisk::READ).availability, Availability::Ok);
+    let report = || find().unwrap().sources.iter().find(|report| report.source == Source::Monitor).cloned();
+    assert!(
+        proc::wait_until(limit, || report().is_some_and(|report| report.availability == Availability::Ok))
+    );
+    assert_eq!(report().unwrap().tier, "qmp");
+
+    qemu.freeze().unwrap();
+    assert!(proc::wait_until(limit, || reads(vm::RUN_STATE, (1, Availability::Stale))));
+    assert!(reads(vm::MONITOR_STATE, (6, Availability::Ok)));
+    assert!(proc::wait_until(limit, || report().is_some_and(|report| report.reason.contains("stopped"))));
+    qemu.thaw().unwrap();
+    assert!(proc::wait_until(limit, || reads(vm::RUN_STATE, (1, Availability::Ok))));
+    agent.stop(limit).unwrap();
 }

@@ -3,13 +3,14 @@
 use super::directory::{Directory, HostInfo};
 use super::link::{Cold, ToCold, ToHot};
 use super::notice::{Look, Noticer};
-use super::watch::{Entered, Watch};
+use super::watch::{Entered, News, Watch};
 use super::work::Work;
 use crate::config::Config;
 use crate::sampling::discovery::inspect::{Evidence, Inspection, inspect};
 use crate::sampling::discovery::process::Process;
 use crate::sampling::frame::{Entity, Frame};
 use crate::sampling::host::{HostLabels, HostPlan};
+use crate::sampling::monitors::Monitors;
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use crate::sys::{descriptors, pidfd};
 use nix::sys::epoll::Epoll;
@@ -23,6 +24,8 @@ use std::sync::atomic::Ordering::Relaxed;
 const LOOKS_PER_CALL_MAX: usize = 64;
 /// Time after which a request that the sampler had no room for is tried again.
 const UNSENT_RETRY_NS: u64 = 100_000_000;
+/// With so many requests waiting for the sampler, what monitors say is thrown away, and counted: it would be old.
+const UNSENT_MAX: usize = 256;
 
 /// The cold side. Not tied to a thread: call [`Planner::maintain`] from wherever blocking is allowed.
 pub struct Planner {
@@ -34,6 +37,7 @@ pub struct Planner {
     work: Work,
     noticer: Noticer,
     watch: Watch,
+    monitors: Monitors,
     /// Requests in order, as far as the sampler has had no room for them.
     outbox: VecDeque<ToHot>,
     host_planned: bool,
@@ -60,6 +64,8 @@ impl Planner {
         directory.counters.wants_last_pid.store(noticer.wants_last_pid(&config), Relaxed);
         work.ring_at(&clock, 0);
         let watch = Watch::new(&config, exits, Arc::clone(&directory));
+        let monitors = Monitors::new(&config)?;
+        work.add(monitors.fd())?;
         Ok(Self {
             config,
             clock,
@@ -69,6 +75,7 @@ impl Planner {
             work,
             noticer,
             watch,
+            monitors,
             outbox: VecDeque::new(),
             host_planned: false,
         })
@@ -94,6 +101,7 @@ impl Planner {
         }
         self.scan(now_ns);
         self.look(now_ns);
+        self.ask_monitors(now_ns);
         self.flush();
         self.publish();
         self.work.ring_at(&self.clock, self.next_deadline_ns());
@@ -107,7 +115,8 @@ impl Planner {
     pub fn next_deadline_ns(&self) -> u64 {
         // A sampler that had no room for a request says nothing when it has.
         let unsent = self.outbox.front().map_or(u64::MAX, |_| self.clock.mono_ns() + UNSENT_RETRY_NS);
-        self.noticer.next_deadline_ns().min(unsent)
+        let monitors = self.monitors.next_deadline_ns().unwrap_or(u64::MAX);
+        self.noticer.next_deadline_ns().min(unsent).min(monitors)
     }
 
     /// Puts a reloaded configuration into force, if there is one.
@@ -115,6 +124,7 @@ impl Planner {
         let Some((config, rules)) = self.directory.reload.lock().take() else { return };
         self.outbox.push_back(ToHot::Rules(rules));
         self.config = Arc::new(config);
+        self.monitors.configure(&self.config);
         *self.directory.config.write() = Arc::clone(&self.config);
         let interval_ns = super::set_periods(&self.config, &self.frame);
         self.outbox.push_back(ToHot::Interval(interval_ns));
@@ -247,6 +257,28 @@ impl Planner {
         match self.config.sampling.descriptors_max {
             0 => descriptors::left(),
             declared => (declared as usize).saturating_sub(self.watch.held()),
+        }
+    }
+
+    /// Takes what monitors have said, and asks those whose turn it is.
+    fn ask_monitors(&mut self, now_ns: u64) {
+        for news in self.watch.news.drain(..) {
+            match news {
+                News::Entered(info) => self.monitors.attach(&info, now_ns),
+                News::Left(entity) => self.monitors.detach(entity),
+            }
+        }
+        let mut deliveries = Vec::new();
+        self.monitors.advance(now_ns, &mut deliveries);
+        for delivery in deliveries {
+            if let Some(vm) = delivery.vm {
+                self.watch.report(vm, self.monitors.reports(vm));
+            }
+            if self.outbox.len() < UNSENT_MAX {
+                self.outbox.push_back(ToHot::Deliver(Box::new(delivery)));
+            } else {
+                self.directory.counters.deliveries_dropped.fetch_add(1, Relaxed);
+            }
         }
     }
 

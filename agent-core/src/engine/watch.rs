@@ -60,6 +60,16 @@ pub(super) struct Watch {
     held: usize,
     /// Some rows were freed: VMs that were refused may have their chance.
     pub(super) room_made: bool,
+    /// What has changed since the planner last looked.
+    pub(super) news: Vec<News>,
+}
+
+/// A VM came, changed or went.
+pub(super) enum News {
+    /// It is watched by this description now.
+    Entered(Arc<VmInfo>),
+    /// It is watched no longer.
+    Left(Entity),
 }
 
 /// Position of a scope in `Watch::rows`.
@@ -84,6 +94,7 @@ impl Watch {
             directory,
             held: 0,
             room_made: false,
+            news: Vec::new(),
         }
     }
 
@@ -200,6 +211,7 @@ impl Watch {
         self.refused.remove(&(info.pid, info.start_ticks));
         self.by_pid.insert(info.pid, entity.row);
         self.directory.enter(Arc::clone(&info));
+        self.news.push(News::Entered(Arc::clone(&info)));
         let slot = &mut self.vms[entity.row as usize];
         let plans_out = slot.as_ref().map_or(0, |watched| watched.plans_out) + 1;
         let threads_changed = slot.as_ref().map_or((0, 0), |watched| watched.threads_changed);
@@ -291,8 +303,22 @@ impl Watch {
         }
         watched.ending = true;
         self.directory.leave(&watched.info);
+        self.news.push(News::Left(entity));
         self.free_when_done(entity.row);
         true
+    }
+
+    /// Publishes how some sources of a VM are read now.
+    pub(super) fn report(&mut self, entity: Entity, reports: Vec<SourceReport>) {
+        let Some(Some(watched)) = self.vms.get_mut(entity.row as usize) else { return };
+        let known = |report| watched.info.sources.contains(report);
+        if watched.info.entity != entity || watched.ending || reports.iter().all(known) {
+            return;
+        }
+        let mut info = VmInfo::clone(&watched.info);
+        info.sources = merged(reports, &info.sources);
+        watched.info = Arc::new(info);
+        self.directory.enter(Arc::clone(&watched.info));
     }
 
     /// A plan came back: closed here, with every descriptor in it.

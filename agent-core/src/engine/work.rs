@@ -2,8 +2,6 @@
 //! that answered, and a timer. A host that drives the agent itself polls it.
 
 use crate::sys::clock::Clock;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -43,18 +41,5 @@ impl Work {
         // Zero would switch the timer off; whatever has passed rings at once.
         let at = TimeSpec::from_duration(Duration::from_nanos(deadline_ns.clamp(1, i64::MAX.unsigned_abs())));
         let _ = self.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
-    }
-
-    /// Watches these descriptors for what each waits for. One that is closed leaves the set by itself.
-    pub(super) fn watch(&self, fds: &[PollFd<'_>]) {
-        for fd in fds {
-            let mut flags = EpollFlags::empty();
-            flags.set(EpollFlags::EPOLLIN, fd.events().contains(PollFlags::POLLIN));
-            flags.set(EpollFlags::EPOLLOUT, fd.events().contains(PollFlags::POLLOUT));
-            let mut event = EpollEvent::new(flags, 0);
-            if self.epoll.modify(fd.as_fd(), &mut event) == Err(Errno::ENOENT) {
-                let _ = self.epoll.add(fd.as_fd(), event);
-            }
-        }
     }
 }

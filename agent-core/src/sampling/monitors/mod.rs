@@ -70,17 +70,24 @@ impl Monitors {
     /// # Errors
     /// When the kernel refuses a descriptor.
     pub fn new(config: &Config) -> nix::Result<Self> {
-        let period_ms =
-            u64::from(config.sampling.monitor_every_ticks) * u64::from(config.sampling.interval_ms);
-        let live = config.roots.is_live();
-        Ok(Self {
+        let mut monitors = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            period_ns: if live { period_ms * 1_000_000 } else { 0 },
-            kvm_by_qmp: config.sampling.kvm_tier == KvmTierChoice::Qmp,
+            period_ns: 0,
+            kvm_by_qmp: false,
             roots: config.roots.clone(),
             vms: BTreeMap::new(),
             sessions: 0,
-        })
+        };
+        monitors.configure(config);
+        Ok(monitors)
+    }
+
+    /// Asks as often as this configuration says from now on.
+    pub fn configure(&mut self, config: &Config) {
+        let period_ms =
+            u64::from(config.sampling.monitor_every_ticks) * u64::from(config.sampling.interval_ms);
+        self.period_ns = if config.roots.is_live() { period_ms * 1_000_000 } else { 0 };
+        self.kvm_by_qmp = config.sampling.kvm_tier == KvmTierChoice::Qmp;
     }
 
     /// Watches a VM's monitor, or takes a newer description of a VM it watches.

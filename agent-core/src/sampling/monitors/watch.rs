@@ -276,7 +276,7 @@ impl Watch {
                     Source::MonitorDisk,
                     "metrics-file",
                     availability,
-                    format!("{} lines read", self.totals.lines),
+                    "followed as the VMM flushes it".into(),
                 )
             }
         };
