@@ -85,6 +85,7 @@ pub struct AlertReader {
 
 impl AlertReader {
     /// The oldest alert that waits, if any. Never blocks.
+    #[must_use]
     pub fn next(&self) -> Option<Alert> {
         if let Ok(alert) = self.receiver.try_recv() {
             self.shared.delivered.fetch_add(1, Relaxed);

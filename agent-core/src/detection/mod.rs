@@ -1,42 +1,196 @@
-//! Frames become alerts: thresholds, rates, absence and baselines, declared as data.
+//! Frames become alerts: thresholds, changes, absence, states and baselines, declared as data.
+//!
+//! ```text
+//! rules.toml + Config.rules ─compile─▶ Rule ┐
+//! Frame ─Table (rates from counters)────────┴▶ Verdict ─Series (patience)─▶ Step ─speak─▶ Alert
+//! ```
+//! The language of rules is described in `docs/rules.md`. All memory is set aside when a [`Detector`] is built; the
+//! state of a row nobody uses stays untouched. [`Detector::evaluate`] looks at each row that exists once, whatever
+//! the number of its rules.
+//!
+//! What cannot be read neither fires nor resolves: an alert that fires goes on firing, and `absence` rules tell of
+//! what has gone silent.
 
+mod baseline;
+mod compile;
+mod firing;
+mod gone;
+mod program;
 mod rule;
+mod series;
+mod shipped;
+mod speak;
+mod table;
+mod window;
+mod wording;
 
 pub use rule::{Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
+pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
 
 use crate::alerts::AlertSink;
 use crate::config::Config;
 use crate::engine::Roster;
-use crate::sampling::frame::{Frame, Tick};
+use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
+use crate::sampling::metrics::Scope;
+use crate::sampling::vm::VmIdentity;
+use firing::Firing;
+use program::Rule;
+use table::Table;
 
-/// All rules, compiled, with the state of every series they watch. Memory is decided when it is built.
-pub struct Detector {}
-
-/// Everything that is wrong with the configured rules.
-#[must_use]
-pub fn mistakes(config: &Config) -> Vec<RuleError> {
-    config
-        .rules
-        .iter()
-        .filter(|rule| rule.name.is_empty())
-        .map(|rule| RuleError {
-            rule: rule.name.clone(),
-            key: Some("name"),
-            off: false,
-            message: "has no name".to_owned(),
-        })
-        .collect()
+/// All rules in force, with the state of every series they watch.
+pub struct Detector {
+    rules: Vec<Rule>,
+    tables: Vec<Table>,
+    firing: Firing,
+    counter_resets: u64,
 }
 
+/// Why a detector could not be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DetectorError {
+    /// A rule makes no sense.
+    Rule(RuleError),
+    /// The declared limits ask for more memory than there is.
+    Memory(OutOfMemory),
+}
+
+impl From<RuleError> for DetectorError {
+    fn from(error: RuleError) -> Self {
+        Self::Rule(error)
+    }
+}
+
+impl From<OutOfMemory> for DetectorError {
+    fn from(error: OutOfMemory) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl std::fmt::Display for DetectorError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rule(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DetectorError {}
+
 impl Detector {
-    /// Compiles the shipped rules and the configured ones.
+    /// Compiles the shipped rules and the configured ones, and sets aside the memory for all their rows.
     ///
     /// # Errors
-    /// When a rule makes no sense: names the rule and the cure.
-    pub fn build(_config: &Config) -> Result<Self, RuleError> {
-        Ok(Self {})
+    /// When a rule makes no sense, or the memory is not to be had.
+    pub fn build(config: &Config) -> Result<Self, DetectorError> {
+        let (mut rules, wanted) = shipped::in_force(config)?;
+        let mut tables = Vec::new();
+        let mut series = 0;
+        for (scope, metrics) in Scope::ALL.into_iter().zip(wanted) {
+            let of_scope = |rule: &Rule| rule.scope == scope && !matches!(rule.test, program::Test::Gone);
+            let Some(first) = rules.iter().position(of_scope) else { continue };
+            let last = rules.iter().rposition(of_scope).map_or(first, |last| last + 1);
+            let rows = config.limits.rows(scope);
+            for rule in &mut rules[first..last] {
+                rule.reserve(rows)?;
+            }
+            series += rows * (last - first);
+            tables.push(Table::new(scope, rows, metrics, first..last)?);
+        }
+        let firing =
+            Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
+        Ok(Self { rules, tables, firing, counter_resets: 0 })
+    }
+
+    /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
+    ///
+    /// # Errors
+    /// When a rule makes no sense.
+    pub fn bytes(config: &Config) -> Result<usize, RuleError> {
+        let (rules, wanted) = shipped::in_force(config)?;
+        let of_rules = rules
+            .iter()
+            .filter(|rule| !matches!(rule.test, program::Test::Gone))
+            .map(|rule| config.limits.rows(rule.scope) * (rule.bytes_per_row() + Firing::BYTES_PER_SERIES));
+        let of_tables = Scope::ALL
+            .into_iter()
+            .zip(&wanted)
+            .map(|(scope, metrics)| Table::bytes(config.limits.rows(scope), metrics.len()));
+        Ok(of_rules.chain(of_tables).sum::<usize>() + config.limits.rows(Scope::Vm) * Firing::BYTES_PER_VM)
     }
 
     /// Looks at a frame and pushes what it finds. Allocates nothing.
-    pub fn evaluate(&mut self, _tick: Tick, _frame: &Frame, _roster: &Roster, _sink: &mut AlertSink) {}
+    pub fn evaluate(&mut self, tick: Tick, frame: &Frame, roster: &Roster, sink: &mut AlertSink) {
+        self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
+        for table in &mut self.tables {
+            for entity in frame.entities(table.scope) {
+                let row = entity.row as usize;
+                if table.generations[row] != entity.generation {
+                    table.reset(entity);
+                    self.rules[table.rules.clone()].iter_mut().for_each(|rule| rule.reset(row));
+                }
+                self.counter_resets += table.load(frame, entity);
+                for index in table.rules.clone() {
+                    let rule = &mut self.rules[index];
+                    if let Some(sight) = rule.judge(tick, entity, table, frame, roster) {
+                        self.firing.step(rule, index, entity, &sight, tick, roster, sink);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A VM is watched from now on: one that was gone may be back.
+    pub fn vm_entered(&mut self, identity: &VmIdentity, tick: Tick, sink: &mut AlertSink) {
+        self.firing.vm_entered(&self.rules, identity, tick, sink);
+    }
+
+    /// A VM is watched no longer; to be called while it and its parts are still in the roster. `exited` says that its
+    /// process ended, which `gone` rules tell of.
+    pub fn vm_left(
+        &mut self,
+        entity: Entity,
+        identity: &VmIdentity,
+        exited: bool,
+        tick: Tick,
+        roster: &Roster,
+        sink: &mut AlertSink,
+    ) {
+        self.firing.vm_left(&mut self.rules, entity, identity, tick, roster, sink);
+        if exited {
+            self.firing.vm_exited(&mut self.rules, entity, identity, tick, roster, sink);
+        }
+    }
+
+    /// Takes the place of another detector: rules that did not change go on where they were; what fires by a rule
+    /// that did is resolved. Allocates nothing.
+    pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
+        self.counter_resets += old.counter_resets;
+        for table in &mut self.tables {
+            if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {
+                table.adopt(old);
+            }
+        }
+        self.firing.take_over(&mut self.rules, old, tick, roster, sink);
+    }
+
+    /// Counters that were seen to go backwards; no rate was made of them.
+    #[must_use]
+    pub const fn counter_resets(&self) -> u64 {
+        self.counter_resets
+    }
+
+    /// Alerts that fire now, those that were held back included.
+    #[must_use]
+    pub fn firing(&self) -> usize {
+        self.firing.count(&self.rules)
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, RuleKind, Scope)> {
+        self.rules.iter().map(|rule| (rule.name.as_str(), rule.kind, rule.scope))
+    }
 }
+
+#[cfg(test)]
+mod tests;

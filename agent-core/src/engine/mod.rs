@@ -31,7 +31,7 @@ pub use sampler::Sampler;
 
 use crate::alerts;
 use crate::config::Config;
-use crate::detection::{Detector, RuleError};
+use crate::detection::{Detector, DetectorError, RuleError};
 use crate::sampling::frame::{Frame, OutOfMemory};
 use crate::sampling::history::History;
 use crate::sampling::metrics::Source;
@@ -71,7 +71,10 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let (writer, frame) = Frame::new(&config.limits).map_err(BuildError::Memory)?;
     set_periods(&config, &frame);
     let (recorder, history) = History::new(&config.limits).map_err(BuildError::Memory)?;
-    let detector = Detector::build(&config).map_err(BuildError::Rule)?;
+    let detector = Detector::build(&config).map_err(|error| match error {
+        DetectorError::Rule(error) => BuildError::Rule(error),
+        DetectorError::Memory(error) => BuildError::Memory(error),
+    })?;
     let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
     let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
     let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
@@ -97,10 +100,12 @@ fn set_periods(config: &Config, frame: &Frame) -> u64 {
     interval_ns
 }
 
-/// The memory that an agent with this configuration sets aside when it is made, in bytes.
+/// The memory that an agent with this configuration sets aside when it is made, in bytes. A configuration that
+/// [`build`] refuses for its rules counts without them.
 #[must_use]
 pub fn memory_bytes(config: &Config) -> usize {
     Frame::bytes(&config.limits)
         + History::bytes(&config.limits)
+        + Detector::bytes(config).unwrap_or(0)
         + config.limits.alerts as usize * size_of::<alerts::Alert>()
 }

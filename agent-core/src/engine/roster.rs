@@ -8,15 +8,16 @@ use crate::sampling::vm::VmIdentity;
 /// The VMs that are watched now, by row; and for the rows of vCPUs, disks and interfaces, the VM they belong to.
 pub struct Roster {
     vms: Box<[Option<(Entity, VmIdentity)>]>,
-    owners: [Box<[u32]>; 3],
+    /// The VM's row, and the how-manieth part of its kind this is.
+    owners: [Box<[(u32, u32)]>; 3],
 }
 
 /// "No VM" in `owners`.
 const NOBODY: u32 = u32::MAX;
 
 impl Roster {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let owners = |scope| vec![NOBODY; limits.rows(scope)].into_boxed_slice();
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let owners = |scope| vec![(NOBODY, 0); limits.rows(scope)].into_boxed_slice();
         Self {
             vms: vec![None; limits.rows(Scope::Vm)].into_boxed_slice(),
             owners: [owners(Scope::Vcpu), owners(Scope::VmNet), owners(Scope::VmDisk)],
@@ -28,26 +29,36 @@ impl Roster {
     pub fn vm_of(&self, entity: Entity) -> Option<(Entity, &VmIdentity)> {
         let row = match entity.scope {
             Scope::Vm => entity.row,
-            scope => *self.owners.get(owner_index(scope)?)?.get(entity.row as usize)?,
+            scope => self.owners[owner_index(scope)?].get(entity.row as usize)?.0,
         };
         let (vm, identity) = self.vms.get(row as usize)?.as_ref()?;
-        Some((*vm, identity))
+        // A VM that had the row before is another one.
+        (entity.scope != Scope::Vm || *vm == entity).then_some((*vm, identity))
     }
 
-    pub(super) fn enter(&mut self, vm: Entity, identity: VmIdentity, parts: impl Iterator<Item = Entity>) {
+    /// Which of its VM's vCPUs, interfaces or disks an entity is, counted from 0 in the order of the VM's plan.
+    #[must_use]
+    pub fn ordinal_of(&self, part: Entity) -> Option<u32> {
+        let (owner, ordinal) = *self.owners[owner_index(part.scope)?].get(part.row as usize)?;
+        (owner != NOBODY).then_some(ordinal)
+    }
+
+    pub(crate) fn enter(&mut self, vm: Entity, identity: VmIdentity, parts: impl Iterator<Item = Entity>) {
         self.vms[vm.row as usize] = Some((vm, identity));
+        let mut counts = [0; 3];
         for part in parts {
             if let Some(index) = owner_index(part.scope) {
-                self.owners[index][part.row as usize] = vm.row;
+                self.owners[index][part.row as usize] = (vm.row, counts[index]);
+                counts[index] += 1;
             }
         }
     }
 
-    pub(super) fn leave(&mut self, vm: Entity, parts: impl Iterator<Item = Entity>) {
+    pub(crate) fn leave(&mut self, vm: Entity, parts: impl Iterator<Item = Entity>) {
         self.vms[vm.row as usize] = None;
         for part in parts {
             if let Some(index) = owner_index(part.scope) {
-                self.owners[index][part.row as usize] = NOBODY;
+                self.owners[index][part.row as usize] = (NOBODY, 0);
             }
         }
     }

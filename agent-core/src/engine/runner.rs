@@ -3,7 +3,7 @@
 use super::threads::{self, Ended, Shared};
 use super::{BuildError, Planner, Reader, Sampler};
 use crate::config::Config;
-use crate::detection::{Detector, RuleError};
+use crate::detection::{Detector, DetectorError};
 use crate::sys::clock::Clock;
 use parking_lot::Mutex;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -56,8 +56,8 @@ pub enum RunnerError {
     Forked,
     /// This part of the configuration is fixed when the agent is made.
     NeedsRestart(&'static str),
-    /// A rule makes no sense.
-    Rule(RuleError),
+    /// A rule makes no sense, or the rules need more memory than there is.
+    Rule(DetectorError),
 }
 
 impl std::fmt::Display for RunnerError {

@@ -166,14 +166,15 @@ impl Sampler {
                     }
                 }
                 ToHot::Vm(plan) => self.install(plan),
-                ToHot::Retire(entity) => self.retire(entity),
+                ToHot::Retire(entity) => self.retire(entity, false),
                 ToHot::Deliver(delivery) => {
                     self.deliver(&delivery);
                     self.hand_back(ToCold::Delivery(delivery));
                 }
                 ToHot::Interval(interval_ns) => self.interval_ns = interval_ns.max(1),
                 ToHot::Rules(detector) => {
-                    let old = std::mem::replace(&mut self.detector, detector);
+                    let mut old = std::mem::replace(&mut self.detector, detector);
+                    self.detector.take_over(&mut old, self.tick, &self.roster, &mut self.sink);
                     self.hand_back(ToCold::Rules(old));
                 }
             }
@@ -193,7 +194,10 @@ impl Sampler {
                     self.writer.close_row(part);
                 }
             }
-            None => self.active.push(plan.entity.row),
+            None => {
+                self.active.push(plan.entity.row);
+                self.detector.vm_entered(&plan.identity, self.tick, &mut self.sink);
+            }
         }
         for entity in plan.parts().chain([plan.entity]) {
             if self.writer.frame().entity(entity.scope, entity.row) != Some(entity) {
@@ -208,7 +212,8 @@ impl Sampler {
         self.vms[row] = Some(plan);
     }
 
-    fn retire(&mut self, entity: Entity) {
+    /// Watches a VM no longer. `exited` says that its process ended, rather than that the planner asked for it.
+    fn retire(&mut self, entity: Entity, exited: bool) {
         let slot = &mut self.vms[entity.row as usize];
         if slot.as_ref().is_none_or(|plan| plan.entity != entity) {
             return;
@@ -218,6 +223,7 @@ impl Sampler {
         for part in plan.parts().chain([entity]) {
             self.writer.close_row(part);
         }
+        self.detector.vm_left(entity, &plan.identity, exited, self.tick, &self.roster, &mut self.sink);
         self.vcpus -= vcpus(&plan);
         self.roster.leave(entity, plan.parts());
         self.hand_back(ToCold::Vm(plan));
@@ -268,7 +274,7 @@ impl Sampler {
             let _ = self.exits.delete(pidfd);
         }
         self.hand_back(ToCold::Exited(entity));
-        self.retire(entity);
+        self.retire(entity, true);
     }
 
     fn sample_host(&mut self) {
@@ -328,6 +334,7 @@ impl Sampler {
         row.set_u64(agent::ALERTS_SUPPRESSED, accounts.suppressed);
         row.set_u64(agent::ALERTS_DROPPED, accounts.dropped);
         row.set_u64(agent::ALERTS_IN_FLIGHT, accounts.in_flight);
+        row.set_u64(agent::COUNTER_RESETS, self.detector.counter_resets());
         row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
         row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
         row.set_u64(agent::VCPUS, self.vcpus as u64);

@@ -95,12 +95,14 @@ struct Section {
     source_columns: Vec<Vec<u16>>,
     sequence: Box<[AtomicU32]>,
     generation: Box<[AtomicU32]>,
+    /// No row from here on is in use: what walks a section need not walk what its limit allows.
+    used: AtomicU32,
 }
 
 const NO_LANE: u8 = u8::MAX;
 
 /// The declared limits ask for more memory than there is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
     /// What was asked for.
     pub bytes: usize,
@@ -146,6 +148,7 @@ impl Section {
             source_columns,
             sequence: zeroed(rows)?,
             generation: zeroed(rows)?,
+            used: AtomicU32::new(0),
         })
     }
 
@@ -173,8 +176,10 @@ impl Frame {
             tick_wall_ns: AtomicI64::new(0),
             period_ns: [const { AtomicU64::new(u64::MAX) }; Source::COUNT],
         });
-        frame.section(Scope::Host).generation[0].store(1, Relaxed);
-        frame.section(Scope::Agent).generation[0].store(1, Relaxed);
+        for scope in [Scope::Host, Scope::Agent] {
+            frame.section(scope).generation[0].store(1, Relaxed);
+            frame.section(scope).used.store(1, Relaxed);
+        }
         Ok((FrameWriter { frame: Arc::clone(&frame) }, frame))
     }
 
@@ -204,7 +209,7 @@ impl Frame {
 
     /// The entities of a scope that exist now.
     pub fn entities(&self, scope: Scope) -> impl Iterator<Item = Entity> + '_ {
-        let rows = u32::try_from(self.section(scope).rows).unwrap_or(u32::MAX);
+        let rows = self.section(scope).used.load(Relaxed);
         (0..rows).filter_map(move |row| self.entity(scope, row))
     }
 
@@ -309,6 +314,7 @@ impl FrameWriter {
             section.read_at_ns[lanes].iter().for_each(|at| at.store(0, Relaxed));
             section.generation[row].store(entity.generation, Relaxed);
         });
+        section.used.fetch_max(entity.row + 1, Relaxed);
     }
 
     /// Ends a row: whoever still holds its entity reads `Gone`.
@@ -316,6 +322,13 @@ impl FrameWriter {
         let section = self.frame.section(entity.scope);
         let row = entity.row as usize;
         seqcount::write(&section.sequence[row], || section.generation[row].store(0, Relaxed));
+        let used = section.used.load(Relaxed) as usize;
+        if row + 1 == used {
+            let in_use =
+                section.generation[..used].iter().rposition(|generation| generation.load(Relaxed) != 0);
+            let used = in_use.map_or(0, |last| last + 1);
+            section.used.store(u32::try_from(used).unwrap_or(u32::MAX), Relaxed);
+        }
     }
 
     /// Begins to write one row; readers see all of it, or none, once the returned writer is dropped.
