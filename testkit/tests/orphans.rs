@@ -30,9 +30,14 @@ fn gone(pids: &[u32]) -> bool {
 #[test]
 fn a_herd_dies_with_a_parent_that_is_killed() {
     let (mut program, pids) = herd_program(5);
+    let exe = std::fs::read_link(format!("/proc/{}/exe", pids[0])).expect("exe");
     program.kill().expect("kill");
     program.wait().expect("reap");
     assert!(gone(&pids), "orphans of a killed parent live on");
+    // A killed process cannot remove the folder of its executable's other name.
+    let folder = exe.parent().expect("a folder");
+    assert!(folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".bartizan-testkit-")));
+    std::fs::remove_dir_all(folder).expect("remove what the killed program left");
 }
 
 #[test]

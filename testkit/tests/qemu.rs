@@ -119,9 +119,12 @@ fn a_vm_dies_with_a_test_that_is_killed() {
             std::thread::park();
         }
     }
+    // The VM's files, which a killed process cannot remove, go with this folder.
+    let scratch = tempfile::tempdir().expect("a folder");
     let mut parent = std::process::Command::new(std::env::current_exe().expect("our executable"))
         .args(["--exact", "a_vm_dies_with_a_test_that_is_killed", "--nocapture"])
         .env(ROLE, "1")
+        .env("TMPDIR", scratch.path())
         .stdout(std::process::Stdio::piped())
         .spawn()
         .expect("a second process");
