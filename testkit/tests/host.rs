@@ -148,3 +148,24 @@ fn what_is_not_there_is_an_error_that_names_it() {
     let error = MiniVmm::builder().without_kvm().netns("/no/such").start().expect_err("no such namespace");
     assert!(error.to_string().contains("/no/such"), "{error}");
 }
+
+/// Runs this very test a second time in a process of its own, which skips.
+#[test]
+fn a_skip_is_said_aloud_and_logged() {
+    const ROLE: &str = "BARTIZAN_TEST_SKIPS";
+    if std::env::var_os(ROLE).is_some() {
+        skip!("no {} here", "unicorn");
+    }
+    let scratch = tempfile::tempdir().expect("a folder");
+    let log = scratch.path().join("skipped");
+    let output = std::process::Command::new(std::env::current_exe().expect("our executable"))
+        .args(["--exact", "a_skip_is_said_aloud_and_logged", "--nocapture"])
+        .env(ROLE, "1")
+        .env("BARTIZAN_SKIP_LOG", &log)
+        .output()
+        .expect("a second process");
+    assert!(output.status.success());
+    let line = "skipped: no unicorn here (host, a_skip_is_said_aloud_and_logged)\n";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(line), "{output:?}");
+    assert_eq!(std::fs::read_to_string(log).expect("the log"), line);
+}

@@ -85,6 +85,16 @@ fn a_frozen_vm_stands_still_until_thawed_and_a_killed_one_is_gone() {
 }
 
 #[test]
+fn a_frozen_vm_dies_with_its_handle() {
+    needs_qemu!();
+    let vm = Qemu::builder().vcpus(2).start().expect("a VM");
+    let pid = vm.pid();
+    vm.freeze().expect("freeze");
+    drop(vm);
+    assert!(proc::state(pid).is_err(), "still there");
+}
+
+#[test]
 fn a_guest_does_what_it_is_told() {
     needs_qemu!();
     let vm = Qemu::builder().guest(Guest::Command).start().expect("a VM");
