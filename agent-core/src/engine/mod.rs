@@ -9,6 +9,7 @@
 //! The planner may allocate, open, block. The sampler may not. Both channels are bounded; what the sampler no longer
 //! needs it hands back to be freed.
 
+mod budget;
 mod directory;
 mod link;
 mod notice;
@@ -69,7 +70,7 @@ impl std::error::Error for BuildError {}
 /// See [`BuildError`].
 pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader), BuildError> {
     let (writer, frame) = Frame::new(&config.limits).map_err(BuildError::Memory)?;
-    set_periods(&config, &frame);
+    set_periods(&config, &frame, 0);
     let (recorder, history) = History::new(&config.limits).map_err(BuildError::Memory)?;
     let detector = Detector::build(&config).map_err(|error| match error {
         DetectorError::Rule(error) => BuildError::Rule(error),
@@ -92,10 +93,12 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
 }
 
 /// Tells the frame how often each source is read, and returns the interval between ticks, both in nanoseconds.
-fn set_periods(config: &Config, frame: &Frame) -> u64 {
+fn set_periods(config: &Config, frame: &Frame, step: u8) -> u64 {
     let interval_ns = u64::from(config.sampling.interval_ms.max(1)) * 1_000_000;
+    let every = u64::from(budget::vm_every_ticks(step));
     for source in Source::ALL {
-        frame.set_period_ns(source, u64::from(config.sampling.period_ticks(source)) * interval_ns);
+        let factor = if source.is_of_vms() { every } else { 1 };
+        frame.set_period_ns(source, u64::from(config.sampling.period_ticks(source)) * interval_ns * factor);
     }
     interval_ns
 }

@@ -1,5 +1,6 @@
 //! The cold side: finds VMs, opens what the sampler will read, frees what it hands back.
 
+use super::budget::{self, Budget};
 use super::directory::{Directory, HostInfo};
 use super::link::{Cold, ToCold, ToHot};
 use super::notice::{Look, Noticer};
@@ -29,7 +30,11 @@ const UNSENT_MAX: usize = 256;
 
 /// The cold side. Not tied to a thread: call [`Planner::maintain`] from wherever blocking is allowed.
 pub struct Planner {
+    /// What was asked for.
+    declared: Arc<Config>,
+    /// What is in force: less than was asked for while the budget is overdrawn.
     config: Arc<Config>,
+    budget: Budget,
     clock: Clock,
     link: Cold,
     directory: Arc<Directory>,
@@ -67,7 +72,9 @@ impl Planner {
         let monitors = Monitors::new(&config)?;
         work.add(monitors.fd())?;
         Ok(Self {
+            declared: Arc::clone(&config),
             config,
+            budget: Budget::new(),
             clock,
             link,
             directory,
@@ -99,6 +106,7 @@ impl Planner {
         if !self.host_planned {
             self.plan_host();
         }
+        self.keep_budget(now_ns);
         self.scan(now_ns);
         self.look(now_ns);
         self.ask_monitors(now_ns);
@@ -116,20 +124,44 @@ impl Planner {
         // A sampler that had no room for a request says nothing when it has.
         let unsent = self.outbox.front().map_or(u64::MAX, |_| self.clock.mono_ns() + UNSENT_RETRY_NS);
         let monitors = self.monitors.next_deadline_ns().unwrap_or(u64::MAX);
-        self.noticer.next_deadline_ns().min(unsent).min(monitors)
+        let noticer = self.noticer.next_deadline_ns();
+        noticer.min(monitors).min(self.budget.next_deadline_ns()).min(unsent)
+    }
+
+    /// Looks at what the agent costs, and puts another step of degradation into force where that is called for.
+    fn keep_budget(&mut self, now_ns: u64) {
+        let counters = &self.directory.counters;
+        let cpu_ns = counters.planner_cpu_ns.load(Relaxed) + counters.sampler_cpu_ns.load(Relaxed);
+        let changed = self.budget.note(now_ns, cpu_ns, self.declared.budget.cpu_permille);
+        counters.cpu_ppm.store(self.budget.cost_ppm(), Relaxed);
+        if changed {
+            let (step, cost_permille) = (self.budget.step(), self.budget.cost_ppm() / 1_000);
+            counters.degradation.store(step, Relaxed);
+            log::warn!(
+                "degradation step {step}: the agent's CPU budget is {} permille, it took {cost_permille}",
+                self.declared.budget.cpu_permille
+            );
+            self.put_into_force(now_ns);
+        }
+    }
+
+    /// Has everything follow the declared configuration, as the budget's step leaves it.
+    fn put_into_force(&mut self, now_ns: u64) {
+        self.config = Arc::new(budget::degraded(&self.declared, self.budget.step()));
+        self.monitors.configure(&self.config);
+        let interval_ns = super::set_periods(&self.config, &self.frame, self.budget.step());
+        self.outbox.push_back(ToHot::Interval(interval_ns));
+        self.directory.counters.wants_last_pid.store(self.noticer.wants_last_pid(&self.config), Relaxed);
+        self.replan_all(now_ns);
     }
 
     /// Puts a reloaded configuration into force, if there is one.
     fn take_reload(&mut self, now_ns: u64) {
         let Some((config, rules)) = self.directory.reload.lock().take() else { return };
         self.outbox.push_back(ToHot::Rules(rules));
-        self.config = Arc::new(config);
-        self.monitors.configure(&self.config);
-        *self.directory.config.write() = Arc::clone(&self.config);
-        let interval_ns = super::set_periods(&self.config, &self.frame);
-        self.outbox.push_back(ToHot::Interval(interval_ns));
-        self.directory.counters.wants_last_pid.store(self.noticer.wants_last_pid(&self.config), Relaxed);
-        self.replan_all(now_ns);
+        self.declared = Arc::new(config);
+        *self.directory.config.write() = Arc::clone(&self.declared);
+        self.put_into_force(now_ns);
     }
 
     /// Has everything opened anew, as the configuration now says.
@@ -262,9 +294,12 @@ impl Planner {
 
     /// Takes what monitors have said, and asks those whose turn it is.
     fn ask_monitors(&mut self, now_ns: u64) {
-        for news in self.watch.news.drain(..) {
+        for news in std::mem::take(&mut self.watch.news) {
             match news {
-                News::Entered(info) => self.monitors.attach(&info, now_ns),
+                News::Entered(info) => {
+                    self.monitors.attach(&info, now_ns);
+                    self.watch.report(info.entity, self.monitors.reports(info.entity));
+                }
                 News::Left(entity) => self.monitors.detach(entity),
             }
         }

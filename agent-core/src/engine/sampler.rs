@@ -1,5 +1,6 @@
 //! The hot side: one tick reads everything that is due, judges it and publishes it.
 
+use super::budget;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
 use super::roster::Roster;
@@ -293,14 +294,21 @@ impl Sampler {
         }
     }
 
+    /// Reads the VMs whose turn it is. When all are read every n-th tick only, a VM's own ticks pass n times slower,
+    /// and a part of them has its turn in each.
     fn sample_vms(&mut self) {
+        let every = u64::from(budget::vm_every_ticks(self.counters.degradation.load(Relaxed)));
+        let tick = Tick { number: self.tick.number / every, ..self.tick };
         let mut index = 0;
         while index < self.active.len() {
             let row = self.active[index];
             index += 1;
+            if (self.tick.number + u64::from(row)) % every != 0 {
+                continue;
+            }
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
-            let pulse = plan.sample(self.tick, &mut self.writer);
+            let pulse = plan.sample(tick, &mut self.writer);
             if pulse.threads_changed {
                 let _ = self.link.send(ToCold::ThreadsChanged(entity));
             }

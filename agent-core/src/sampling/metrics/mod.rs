@@ -295,6 +295,27 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether it is read VM by VM.
+    #[must_use]
+    pub const fn is_of_vms(self) -> bool {
+        matches!(
+            self,
+            Self::TaskStat
+                | Self::Schedule
+                | Self::TaskIo
+                | Self::TaskStatus
+                | Self::Smaps
+                | Self::CgroupCpu
+                | Self::CgroupMemory
+                | Self::CgroupIo
+                | Self::CgroupPressure
+                | Self::CgroupPids
+                | Self::Kvm
+                | Self::Tap
+                | Self::Descriptors
+        )
+    }
+
     /// How many sources there are.
     pub const COUNT: usize = Self::ALL.len();
 
