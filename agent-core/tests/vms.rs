@@ -10,10 +10,18 @@ use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// An agent watches every VM of the host, those of the other tests here too: one test at a time, so that descriptors
+/// of this process are those of one agent.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// An agent that is driven by the test. Other tests' VMs run on this host too: each looks at its own only.
 fn agent() -> Agent {
@@ -40,6 +48,7 @@ fn a_new_vm_is_found_by_its_announcement_with_everything_it_tells() {
     if let Some(reason) = qemu::missing() {
         skip!("{reason}");
     }
+    let _alone = alone();
     let agent = agent();
     agent.maintain().expect("the first scan");
     let scans = |agent: &Agent| {
@@ -77,6 +86,7 @@ fn a_killed_vm_is_gone_in_the_same_tick_and_nothing_of_it_stays_open() {
     if let Some(reason) = qemu::missing() {
         skip!("{reason}");
     }
+    let _alone = alone();
     let qemu = Qemu::builder().name("short-lived").vcpus(2).start().expect("a VM");
     let agent = agent();
     assert!(maintain_until(&agent, |agent| vm_of(agent, qemu.pid()).is_some_and(|vm| vm.vcpus.len() == 2)));

@@ -11,6 +11,10 @@ pub const TARGETS: &[Target] = &[
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
     ("firecracker_metrics", monitors::firecracker),
+    ("kvm_uevent", kvm_uevent),
+    ("proc_identity", proc_identity),
+    ("tenant_pattern", tenant_pattern),
+    ("vmm_cmdline", vmm_cmdline),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
@@ -23,5 +27,46 @@ pub fn config_toml(data: &[u8]) {
             assert_eq!(Config::from_toml(&config.to_toml(), None), Ok(config));
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// The kernel's announcement of a VM: what is believed cannot lead out of debugfs.
+pub fn kvm_uevent(data: &[u8]) {
+    use bartizan_core::sampling::discovery::uevent::parse;
+    let Some(event) = parse(data) else { return };
+    assert!(event.pid > 0);
+    assert!(event.debugfs_name.is_none_or(|name| !name.contains('/') && name.contains('-')));
+}
+
+/// `/proc/PID/stat` and `/proc/PID/cgroup`.
+pub fn proc_identity(data: &[u8]) {
+    use bartizan_core::sampling::discovery::process::{parse_cgroup, parse_stat};
+    let _ = parse_stat(data);
+    assert!(parse_cgroup(&String::from_utf8_lossy(data)).len() <= 3 * data.len());
+}
+
+/// A tenant rule's pattern, a line feed, and a text: what is found is a part of the text.
+pub fn tenant_pattern(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (pattern, text) = text.split_once('\n').unwrap_or(("*{tenant}*", &text));
+    if let Some(tenant) = bartizan_core::sampling::discovery::tenant::matched(pattern, text) {
+        assert!(!tenant.is_empty() && !tenant.contains('/') && text.contains(tenant));
+    }
+}
+
+/// A command line as `/proc/PID/cmdline` shows it, read as every VMM's.
+pub fn vmm_cmdline(data: &[u8]) {
+    use bartizan_core::sampling::discovery::VmmKind;
+    use bartizan_core::sampling::discovery::identify::{describe, kind, vcpu_index};
+    let arguments: Vec<String> =
+        data.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    let comm = arguments.last().map_or("", String::as_str);
+    let _ = kind(comm, &arguments);
+    for vmm in
+        [VmmKind::Qemu, VmmKind::Firecracker, VmmKind::CloudHypervisor, VmmKind::Crosvm, VmmKind::Other]
+    {
+        let found = describe(vmm, &arguments);
+        assert!(found.disks.len() + found.taps.len() <= data.len() + 1);
+        let _ = vcpu_index(vmm, comm);
     }
 }

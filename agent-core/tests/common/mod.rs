@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// proc/7/fd/9 -> anon_inode:kvm-vm
 /// ```
 /// `\0`, `\n` and `\t` stand for themselves; every file gets a line feed at its end unless it ends in `\0`.
-pub fn tree(name: &str) -> TempDir {
+pub(crate) fn tree(name: &str) -> TempDir {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vmm").join(name);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let folder = tempfile::tempdir().expect("a folder");
@@ -23,7 +23,7 @@ pub fn tree(name: &str) -> TempDir {
 }
 
 /// Adds what a description draws to a tree.
-pub fn grow(root: &Path, text: &str) {
+pub(crate) fn grow(root: &Path, text: &str) {
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let make_parent = |path: &Path| fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         if let Some((path, target)) = line.split_once(" -> ") {
@@ -46,7 +46,7 @@ pub fn grow(root: &Path, text: &str) {
 }
 
 /// A QEMU with one disk and one tap, as a description of a tree.
-pub fn qemu_tree(pid: u32, start_ticks: u64, vcpus: u32) -> String {
+pub(crate) fn qemu_tree(pid: u32, start_ticks: u64, vcpus: u32) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
         "proc/{pid}/stat = {pid} (qemu-system-x86) S 1 {pid} {pid} 0 -1 138412416 1 0 0 0 5 3 0 0 20 0 3 0 \
