@@ -160,8 +160,9 @@ impl Sampler {
             }
             let Ok(request) = self.link.requests.try_recv() else { return };
             match request {
-                ToHot::Host(plan) => {
+                ToHot::Host(mut plan) => {
                     self.totals.plans_swapped += 1;
+                    plan.install(self.host.as_deref(), &mut self.writer);
                     if let Some(old) = self.host.replace(plan) {
                         self.hand_back(ToCold::Host(old));
                     }

@@ -7,6 +7,7 @@ pub mod history;
 pub mod host;
 pub mod metrics;
 pub mod monitors;
+pub mod parse;
 pub mod vm;
 
 use availability::Availability;

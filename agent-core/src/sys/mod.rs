@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod descriptors;
+pub mod file;
 pub mod netlink;
 pub mod pidfd;
 pub mod seqcount;
