@@ -15,6 +15,10 @@ pub const TARGETS: &[Target] = &[
     ("proc_identity", proc_identity),
     ("tenant_pattern", tenant_pattern),
     ("vmm_cmdline", vmm_cmdline),
+    ("vm_process_files", bartizan_core::sampling::vm::fuzzing::process_files),
+    ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
+    ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
+    ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.

@@ -11,7 +11,7 @@ use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
 use crate::sampling::metrics::{Scope, Source, agent};
-use crate::sampling::vm::{Delivery, VmPlan};
+use crate::sampling::vm::{Delivery, Pace, TapSweep, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use std::sync::Arc;
@@ -42,6 +42,7 @@ pub struct Sampler {
     /// Rows of `vms` that hold a plan, in no order; its capacity is that of `vms`.
     active: Vec<u32>,
     roster: Roster,
+    taps: TapSweep,
     last_pid: u32,
     /// The grid of deadlines begins anew with the next tick.
     restarted: bool,
@@ -92,6 +93,7 @@ impl Sampler {
             vms: (0..vms).map(|_| None).collect(),
             active: Vec::with_capacity(vms),
             roster: Roster::new(&config.limits),
+            taps: TapSweep::open(config),
             last_pid: 0,
             restarted: false,
             vcpus: 0,
@@ -190,6 +192,7 @@ impl Sampler {
         match &old {
             Some(old) => {
                 self.roster.leave(old.entity, old.parts());
+                self.taps.leave(old.host_taps());
                 self.vcpus -= vcpus(old);
                 // First closed, then opened: a row may pass from one part of a VM to another.
                 for part in old.parts().filter(|part| !plan.parts().any(|kept| kept == *part)) {
@@ -211,6 +214,7 @@ impl Sampler {
         }
         self.vcpus += vcpus(&plan);
         self.roster.enter(plan.entity, plan.identity, plan.parts());
+        self.taps.enter(plan.host_taps());
         self.vms[row] = Some(plan);
     }
 
@@ -228,6 +232,7 @@ impl Sampler {
         self.detector.vm_left(entity, &plan.identity, exited, self.tick, &self.roster, &mut self.sink);
         self.vcpus -= vcpus(&plan);
         self.roster.leave(entity, plan.parts());
+        self.taps.leave(plan.host_taps());
         self.hand_back(ToCold::Vm(plan));
     }
 
@@ -300,6 +305,11 @@ impl Sampler {
     fn sample_vms(&mut self) {
         let every = u64::from(budget::vm_every_ticks(self.counters.degradation.load(Relaxed)));
         let tick = Tick { number: self.tick.number / every, ..self.tick };
+        let pace = Pace::for_vms(self.active.len());
+        for source in Pace::SOURCES {
+            let period_ticks = u64::from(pace.detail_every_ticks) * every;
+            self.writer.frame().set_period_ns(source, period_ticks * self.interval_ns);
+        }
         let mut index = 0;
         while index < self.active.len() {
             let row = self.active[index];
@@ -309,7 +319,7 @@ impl Sampler {
             }
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
-            let pulse = plan.sample(tick, &mut self.writer);
+            let pulse = plan.sample(tick, pace, &mut self.writer);
             if pulse.threads_changed {
                 let _ = self.link.send(ToCold::ThreadsChanged(entity));
             }
@@ -318,11 +328,13 @@ impl Sampler {
                 index -= 1;
             }
         }
+        self.taps.sample(self.tick, &mut self.writer);
     }
 
     fn write_self(&mut self, cpu_before_ns: u64) {
         let accounts = self.sink.accounting();
         let descriptors = self.host.as_ref().map_or(0, |host| host.descriptors())
+            + self.taps.descriptors()
             + self
                 .active
                 .iter()

@@ -1,9 +1,9 @@
 //! A process as a file descriptor: it becomes readable when the process ends, and never means another process.
-//! (pidfd_open(2), Linux 5.3.)
+//! (`pidfd_open(2)`, Linux 5.3.)
 #![allow(unsafe_code)]
 
 use nix::errno::Errno;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Opens a descriptor for the process (thread-group leader) that has this PID now. It is close-on-exec.
 ///
@@ -12,7 +12,24 @@ use std::os::fd::{FromRawFd, OwnedFd};
 pub fn open(pid: i32) -> nix::Result<OwnedFd> {
     // SAFETY: the system call takes two integers and touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(pid), 0 as libc::c_long) };
-    let fd = i32::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
+    owned(result)
+}
+
+/// A duplicate, close-on-exec, of a descriptor that the process holds (`pidfd_getfd(2)`).
+///
+/// # Errors
+/// `EPERM` without `PTRACE_MODE_ATTACH_REALCREDS`, `EBADF` when the process holds no such descriptor, `ENOSYS` before
+/// Linux 5.6.
+pub fn duplicate_from(pidfd: BorrowedFd<'_>, target: RawFd) -> nix::Result<OwnedFd> {
+    let pidfd = libc::c_long::from(pidfd.as_raw_fd());
+    // SAFETY: the system call takes three integers and touches no memory of ours.
+    let result =
+        unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd, libc::c_long::from(target), 0 as libc::c_long) };
+    owned(result)
+}
+
+fn owned(result: libc::c_long) -> nix::Result<OwnedFd> {
+    let fd = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -43,5 +60,19 @@ mod tests {
     fn a_pid_that_cannot_be_is_refused() {
         assert_eq!(open(i32::MAX).err(), Some(Errno::ESRCH));
         assert_eq!(open(-1).err(), Some(Errno::EINVAL));
+    }
+
+    #[test]
+    fn a_descriptor_of_a_process_can_be_duplicated() {
+        use std::io::{Read, Write};
+        let (mut reader, writer) = std::io::pipe().expect("pipe");
+        let this = open(i32::try_from(std::process::id()).expect("a pid")).expect("pidfd");
+        let copy = duplicate_from(this.as_fd(), writer.as_raw_fd()).expect("duplicate");
+        drop(writer);
+        std::fs::File::from(copy).write_all(b"through the copy").expect("write");
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("read");
+        assert_eq!(text, "through the copy");
+        assert_eq!(duplicate_from(this.as_fd(), 999_999).err(), Some(Errno::EBADF));
     }
 }

@@ -1,12 +1,43 @@
-//! One VM's files, kept open and read in place.
+//! One VM's files and descriptors, kept open and read in place.
+//!
+//! | module | reads |
+//! |---|---|
+//! | `process` | `/proc/PID/stat`, `io`, `status` |
+//! | `threads`, `vcpus` | each thread's `schedstat`, vCPU threads' `stat` |
+//! | `cgroup` | the VM's own cgroup, v2, v1 or both |
+//! | `kvm`, `kvm_stats` | KVM's counters: statistics descriptors or debugfs |
+//! | `taps`, `netns` | counters of the taps |
+//! | `cold` | what may block, for the planner: `smaps_rollup`, open files |
+//! | `plan` | all of it for one VM |
 
-use crate::config::Config;
-use crate::sampling::SourceReport;
-use crate::sampling::discovery::VmInfo;
-use crate::sampling::frame::{Entity, FrameWriter, Tick};
+mod batch;
+mod cgroup;
+mod cgroup_files;
+mod cgroup_paths;
+mod cold;
+pub mod fuzzing;
+mod kernel_release;
+mod keyed;
+mod kvm;
+mod kvm_names;
+mod kvm_stats;
+mod netns;
+mod plan;
+mod process;
+mod slot;
+mod stat_line;
+mod taps;
+mod text;
+mod threads;
+mod vcpus;
+
+pub use cold::cold_readings;
+pub use plan::{Pace, VmPlan};
+pub use taps::{TapRow, TapSweep};
+
+use crate::sampling::frame::Entity;
 use crate::sampling::metrics::MetricId;
 use arrayvec::ArrayString;
-use std::os::fd::OwnedFd;
 
 /// Who a VM is, of fixed size: what the hot side needs to name it in an alert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,22 +52,11 @@ pub struct VmIdentity {
     pub pid: i32,
 }
 
-/// Everything that is open for one VM, and where its values go.
-pub struct VmPlan {
-    /// The VM's row and generation.
-    pub entity: Entity,
-    /// Who it is.
-    pub identity: VmIdentity,
-    /// Becomes readable when the VMM exits; `None` on a recorded host.
-    pub pidfd: Option<OwnedFd>,
-    /// The rows of its vCPUs, interfaces and disks.
-    parts: Vec<Entity>,
-}
-
 /// What the cold side should know after a VM's sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VmPulse {
-    /// Its threads are other ones than the plan knows: plan it anew.
+    /// Its threads are other ones than the plan knows: plan it anew. VMMs start and end worker threads all the time,
+    /// so this is a hint to be followed at leisure.
     pub threads_changed: bool,
     /// Its process is gone.
     pub vanished: bool,
@@ -51,36 +71,4 @@ pub struct Delivery {
     pub vm: Option<Entity>,
     /// The values: row (of the metric's scope), metric and what was read or why not.
     pub values: Vec<(u32, MetricId, Result<i64, crate::sampling::availability::Availability>)>,
-}
-
-impl VmPlan {
-    /// Opens what can be opened of a VM. `descriptors_left` is what may be kept open.
-    #[must_use]
-    pub fn open(info: &VmInfo, _config: &Config, _descriptors_left: usize) -> (Self, Vec<SourceReport>) {
-        (
-            Self {
-                entity: info.entity,
-                identity: info.identity(),
-                pidfd: None,
-                parts: info.parts().collect(),
-            },
-            Vec::new(),
-        )
-    }
-
-    /// Reads what is due in this tick. Allocates nothing and never blocks.
-    pub fn sample(&mut self, _tick: Tick, _writer: &mut FrameWriter) -> VmPulse {
-        VmPulse::default()
-    }
-
-    /// The rows of its vCPUs, interfaces and disks.
-    pub fn parts(&self) -> impl Iterator<Item = Entity> + '_ {
-        self.parts.iter().copied()
-    }
-
-    /// File descriptors this plan holds.
-    #[must_use]
-    pub fn descriptors(&self) -> usize {
-        usize::from(self.pidfd.is_some())
-    }
 }

@@ -1,0 +1,216 @@
+//! The VMM's threads: `/proc/PID/task/TID/schedstat`, read every tick, and a vCPU thread's `stat`, read rarely.
+//!
+//! `schedstat` is three numbers (Documentation/scheduler/sched-stats.rst): nanoseconds on a CPU, nanoseconds runnable
+//! but waiting for one, times put on a CPU. For a thread that is running now the first lags by up to a scheduler
+//! tick.
+//!
+//! Two tiers, chosen per VM by what descriptors are left: a descriptor kept per thread, or `openat`, `read`, `close`
+//! below a kept `/proc/PID/task`. A third one can be added beside [`Thread::read`]; nothing else knows how a thread
+//! is read.
+
+use super::slot::{Budget, Slot};
+use super::stat_line::{self, StatLine};
+use super::text;
+use crate::config::ThreadTierChoice;
+use crate::sampling::SourceReport;
+use crate::sampling::availability::Availability;
+use crate::sampling::metrics::Source;
+use nix::errno::Errno;
+use std::os::fd::BorrowedFd;
+
+/// One reading of `schedstat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Schedstat {
+    /// Time on a CPU.
+    pub(super) run_ns: u64,
+    /// Time runnable but waiting for a CPU.
+    pub(super) wait_ns: u64,
+    /// Times put on a CPU.
+    pub(super) timeslices: u64,
+}
+
+/// Reads the three numbers; `None` when they are not there.
+#[must_use]
+pub(super) fn parse_schedstat(bytes: &[u8]) -> Option<Schedstat> {
+    // Complete only with its line end: a number that was cut off is another number.
+    let mut words = text::words(bytes.strip_suffix(b"\n")?);
+    Some(Schedstat {
+        run_ns: text::number(words.next()?)?,
+        wait_ns: text::number(words.next()?)?,
+        timeslices: text::number(words.next()?)?,
+    })
+}
+
+/// One thread.
+pub(super) struct Thread {
+    schedstat: Slot,
+    stat: Option<Slot>,
+    /// The last reading, which stands for the thread after its end.
+    pub(super) last: Schedstat,
+    /// Whether it has been read at all.
+    known: bool,
+}
+
+impl Thread {
+    /// Prepares a thread below `/proc/PID/task`. One that is gone already is kept: the VM is planned anew soon.
+    pub(super) fn open(
+        task_dir: BorrowedFd<'_>,
+        tid: i32,
+        choice: ThreadTierChoice,
+        with_stat: bool,
+        budget: &mut Budget,
+    ) -> Result<Self, Errno> {
+        let name = format!("{tid}/schedstat");
+        let budget = (choice != ThreadTierChoice::OpenEach).then_some(budget);
+        let schedstat = match Slot::probe(task_dir, &name, budget) {
+            Err(Errno::ESRCH | Errno::ENOENT) => Slot::unread(&name)?,
+            other => other?,
+        };
+        let stat = if with_stat { Some(Slot::unread(&format!("{tid}/stat"))?) } else { None };
+        Ok(Self { schedstat, stat, last: Schedstat::default(), known: false })
+    }
+
+    /// Reads `schedstat`; returns whether the thread ran since the reading before.
+    ///
+    /// # Errors
+    /// `ESRCH` when the thread is gone; `EBADMSG` for text that makes no sense.
+    pub(super) fn read(&mut self, task_dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<bool, Errno> {
+        // Three numbers of at most 20 digits.
+        let bytes = match self.schedstat.read(task_dir, &mut buffer[..64]) {
+            Err(Errno::ENOENT) => return Err(Errno::ESRCH),
+            other => other?,
+        };
+        let now = parse_schedstat(bytes).ok_or(Errno::EBADMSG)?;
+        let ran = self.known && now != self.last;
+        self.last = now;
+        self.known = true;
+        Ok(ran)
+    }
+
+    /// Reads `stat` of a vCPU thread.
+    pub(super) fn read_stat(&self, task_dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<StatLine, Errno> {
+        let slot = self.stat.as_ref().ok_or(Errno::ENOSYS)?;
+        match slot.read(task_dir, buffer) {
+            Ok(bytes) => stat_line::parse(bytes).ok_or(Errno::EBADMSG),
+            Err(Errno::ENOENT) => Err(Errno::ESRCH),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    pub(super) const fn is_kept(&self) -> bool {
+        self.schedstat.is_kept()
+    }
+}
+
+/// How the threads of a VM are read, and why.
+pub(super) fn report(
+    kept: usize,
+    threads: usize,
+    choice: ThreadTierChoice,
+    refused: Option<Errno>,
+) -> SourceReport {
+    let (tier, availability, reason) = match (refused, choice) {
+        (Some(errno), _) => {
+            let cure = match errno {
+                Errno::ENOENT => ": this kernel has no CONFIG_SCHED_INFO",
+                _ => "",
+            };
+            ("none", Availability::from_errno(errno), format!("/proc/PID/task/TID/schedstat: {errno}{cure}"))
+        }
+        (None, ThreadTierChoice::OpenEach) => {
+            ("open-each", Availability::Ok, "asked for by sampling.thread_tier".to_owned())
+        }
+        (None, _) if kept == threads => ("kept-fd", Availability::Ok, String::new()),
+        (None, _) => (
+            if kept == 0 { "open-each" } else { "kept-fd, open-each" },
+            Availability::Ok,
+            format!(
+                "descriptors for {kept} of {threads} threads only: raise RLIMIT_NOFILE or sampling.descriptors_max"
+            ),
+        ),
+    };
+    SourceReport { source: Source::Schedule, tier, availability, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::vm::slot::open_directory;
+    use proptest::prelude::*;
+    use std::os::fd::AsFd;
+    use std::path::Path;
+
+    #[test]
+    fn both_tiers_read_the_same_thread() {
+        let dir = open_directory(Path::new("/proc/self/task")).unwrap();
+        let tid = nix::unistd::gettid().as_raw();
+        let mut buffer = [0; 4096];
+        for (choice, kept) in [(ThreadTierChoice::Auto, true), (ThreadTierChoice::OpenEach, false)] {
+            let mut thread = Thread::open(dir.as_fd(), tid, choice, true, &mut Budget::new(4)).unwrap();
+            assert_eq!(thread.is_kept(), kept);
+            assert_eq!(thread.read(dir.as_fd(), &mut buffer), Ok(false), "the first reading has none before");
+            let before = thread.last;
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            assert_eq!(
+                thread.read(dir.as_fd(), &mut buffer),
+                Ok(true),
+                "it slept, so it was put on a CPU again"
+            );
+            assert!(thread.last.timeslices > before.timeslices && thread.last.run_ns >= before.run_ns);
+            assert!(thread.read_stat(dir.as_fd(), &mut buffer).unwrap().start_ticks > 0);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_ended_is_gone_and_keeps_its_last_reading() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let worker = std::thread::spawn(move || {
+            send.send(nix::unistd::gettid().as_raw()).unwrap();
+            let _ = wait.recv();
+        });
+        let tid = receive.recv().unwrap();
+        let dir = open_directory(Path::new("/proc/self/task")).unwrap();
+        let mut budget = Budget::new(4);
+        let mut buffer = [0; 4096];
+        let mut kept = Thread::open(dir.as_fd(), tid, ThreadTierChoice::Auto, false, &mut budget).unwrap();
+        let mut each =
+            Thread::open(dir.as_fd(), tid, ThreadTierChoice::OpenEach, false, &mut budget).unwrap();
+        kept.read(dir.as_fd(), &mut buffer).unwrap();
+        each.read(dir.as_fd(), &mut buffer).unwrap();
+        let last = kept.last;
+        drop(end);
+        worker.join().unwrap();
+        // The kernel takes a thread out of /proc a moment after it is joined.
+        while Path::new(&format!("/proc/self/task/{tid}")).exists() {
+            std::thread::yield_now();
+        }
+        assert_eq!(kept.read(dir.as_fd(), &mut buffer), Err(Errno::ESRCH));
+        assert_eq!(each.read(dir.as_fd(), &mut buffer), Err(Errno::ESRCH));
+        assert_eq!(kept.last, last);
+    }
+
+    #[test]
+    fn a_report_names_the_cure() {
+        let short = report(2, 6, ThreadTierChoice::Auto, None);
+        assert!(short.tier.contains("open-each") && short.reason.contains("RLIMIT_NOFILE"), "{short:?}");
+        assert_eq!(report(6, 6, ThreadTierChoice::Auto, None).tier, "kept-fd");
+        let refused = report(0, 6, ThreadTierChoice::Auto, Some(Errno::ENOENT));
+        assert_eq!((refused.tier, refused.availability), ("none", Availability::Unsupported));
+    }
+
+    proptest! {
+        #[test]
+        fn schedstat_is_read_whole_or_not_at_all(run: u64, wait: u64, slices: u64, cut in 1usize..8) {
+            let text = format!("{run} {wait} {slices}\n");
+            let expected = Schedstat { run_ns: run, wait_ns: wait, timeslices: slices };
+            prop_assert_eq!(parse_schedstat(text.as_bytes()), Some(expected));
+            prop_assert_eq!(parse_schedstat(&text.as_bytes()[..text.len() - cut.min(text.len())]), None);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = parse_schedstat(&bytes);
+        }
+    }
+}

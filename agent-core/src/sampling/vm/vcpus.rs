@@ -1,0 +1,290 @@
+//! A VM's vCPU threads and the VMM's other threads, tick by tick.
+
+use super::batch::Batch;
+use super::kvm::{KvmFiles, Sums};
+use super::kvm_stats::DATA_BYTES_MAX;
+use super::process::{Units, failed};
+use super::slot::Budget;
+use super::stat_line::StatLine;
+use super::threads::{self, Schedstat, Thread};
+use crate::config::ThreadTierChoice;
+use crate::sampling::SourceReport;
+use crate::sampling::availability::Availability;
+use crate::sampling::discovery::VmInfo;
+use crate::sampling::frame::{FrameWriter, RowWriter, Tick};
+use crate::sampling::metrics::{Scope, Source, vcpu, vm};
+use nix::errno::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// The threads of one VM.
+pub(super) struct Threads {
+    task_dir: OwnedFd,
+    vcpus: Vec<Vcpu>,
+    others: Vec<Other>,
+    units: Units,
+    report: SourceReport,
+    last_ran_ns: u64,
+}
+
+struct Vcpu {
+    row: u32,
+    thread: Thread,
+    last_ran_ns: u64,
+    fate: Fate,
+}
+
+struct Other {
+    thread: Thread,
+    fate: Fate,
+}
+
+/// How far a thread's readings can be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Never read: sums without it would jump once it is.
+    Unread,
+    /// Its last reading stands.
+    Read,
+    /// It ended; its last reading stands for good.
+    Ended,
+}
+
+/// What one tick is to read.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) tick: Tick,
+    /// Whether this is the plan's first tick.
+    pub(super) fresh: bool,
+    /// Whether each vCPU thread's `stat` is read.
+    pub(super) with_stat: bool,
+}
+
+/// What one tick showed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    /// A thread ran since the tick before.
+    pub(super) ran: bool,
+    /// Nothing can be said of whether threads ran.
+    pub(super) unknown: bool,
+    /// A vCPU thread ended.
+    pub(super) vcpu_gone: bool,
+}
+
+impl Threads {
+    /// Prepares every thread that discovery found.
+    pub(super) fn open(
+        info: &VmInfo,
+        task_dir: OwnedFd,
+        units: Units,
+        choice: ThreadTierChoice,
+        budget: &mut Budget,
+    ) -> Self {
+        let mut refused = None;
+        let mut open = |tid, with_stat| {
+            let thread = Thread::open(task_dir.as_fd(), tid, choice, with_stat, budget);
+            thread.map_err(|errno| refused = Some(errno)).ok()
+        };
+        let fate = Fate::Unread;
+        let vcpus: Vec<_> = info
+            .vcpus
+            .iter()
+            .filter_map(|vcpu| {
+                let thread = open(vcpu.tid, true)?;
+                Some(Vcpu { row: vcpu.entity.row, thread, last_ran_ns: 0, fate })
+            })
+            .collect();
+        let others: Vec<_> = info
+            .other_threads
+            .iter()
+            .filter_map(|tid| Some(Other { thread: open(*tid, false)?, fate }))
+            .collect();
+        let threads =
+            || vcpus.iter().map(|vcpu| &vcpu.thread).chain(others.iter().map(|other| &other.thread));
+        let kept = threads().filter(|thread| thread.is_kept()).count();
+        let report = threads::report(kept, threads().count(), choice, refused);
+        Self { task_dir, vcpus, others, units, report, last_ran_ns: 0 }
+    }
+
+    /// How the threads are read.
+    pub(super) const fn report(&self) -> &SourceReport {
+        &self.report
+    }
+
+    /// How many threads the plan knows.
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.vcpus.len() + self.others.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Reads every thread, writes the vCPUs' rows and puts the VM's sums.
+    pub(super) fn sample(
+        &mut self,
+        turn: Turn,
+        kvm: &KvmFiles,
+        sums: &mut Sums,
+        buffer: &mut [u8; DATA_BYTES_MAX],
+        writer: &mut FrameWriter,
+        batch: &mut Batch,
+    ) -> Seen {
+        let mut seen = Seen::default();
+        if turn.fresh {
+            self.last_ran_ns = turn.tick.mono_ns;
+            self.vcpus.iter_mut().for_each(|vcpu| vcpu.last_ran_ns = turn.tick.mono_ns);
+        }
+        let mut progressing = 0;
+        for (index, vcpu) in self.vcpus.iter_mut().enumerate() {
+            let ran = vcpu.sample(index, turn, self.task_dir.as_fd(), self.units, kvm, sums, buffer, writer);
+            match ran {
+                Ok(ran) => progressing += u64::from(ran),
+                Err(Errno::ESRCH) => seen.vcpu_gone = true,
+                Err(_) => seen.unknown = true,
+            }
+        }
+        seen.ran = progressing > 0;
+        for other in &mut self.others {
+            match other.thread.read(self.task_dir.as_fd(), &mut buffer[..]) {
+                Ok(ran) => {
+                    seen.ran |= ran;
+                    other.fate = Fate::Read;
+                }
+                Err(Errno::ESRCH) => other.fate = Fate::Ended,
+                Err(_) => seen.unknown = true,
+            }
+        }
+        seen.unknown |= self.vcpus.is_empty() && self.others.is_empty();
+        if progressing > 0 {
+            self.last_ran_ns = turn.tick.mono_ns;
+        }
+        self.put_sums(turn, progressing, batch);
+        seen
+    }
+
+    fn put_sums(&self, turn: Turn, progressing: u64, batch: &mut Batch) {
+        if self.report.availability != Availability::Ok {
+            batch.fail(Source::Schedule, self.report.availability);
+            return;
+        }
+        let vcpus = self.vcpus.iter().map(|vcpu| (vcpu.fate, vcpu.thread.last));
+        if let Some(sum) = sum(vcpus).filter(|_| !self.vcpus.is_empty()) {
+            batch.set(vm::VCPU_RUN, sum.run_ns);
+            batch.set(vm::VCPU_WAIT, sum.wait_ns);
+            batch.set(vm::VCPU_TIMESLICES, sum.timeslices);
+            if !turn.fresh {
+                batch.set(vm::VCPUS_PROGRESSING, progressing);
+                batch.set(vm::STALLED, turn.tick.mono_ns.saturating_sub(self.last_ran_ns));
+            }
+            batch.answered(Source::Schedule);
+        }
+        if let Some(sum) = sum(self.others.iter().map(|other| (other.fate, other.thread.last))) {
+            batch.set(vm::EMULATOR_RUN, sum.run_ns);
+            batch.set(vm::EMULATOR_WAIT, sum.wait_ns);
+            batch.set(vm::EMULATOR_TIMESLICES, sum.timeslices);
+            batch.answered(Source::Schedule);
+        }
+    }
+
+    /// Descriptors held: the directory and one per kept thread.
+    pub(super) fn descriptors(&self) -> usize {
+        let vcpus = self.vcpus.iter().filter(|vcpu| vcpu.thread.is_kept()).count();
+        1 + vcpus + self.others.iter().filter(|other| other.thread.is_kept()).count()
+    }
+}
+
+/// The sum over threads; none while one of them was never read.
+fn sum(threads: impl Iterator<Item = (Fate, Schedstat)>) -> Option<Schedstat> {
+    let mut sum = Schedstat::default();
+    for (fate, last) in threads {
+        if fate == Fate::Unread {
+            return None;
+        }
+        sum.run_ns = sum.run_ns.saturating_add(last.run_ns);
+        sum.wait_ns = sum.wait_ns.saturating_add(last.wait_ns);
+        sum.timeslices = sum.timeslices.saturating_add(last.timeslices);
+    }
+    Some(sum)
+}
+
+impl Vcpu {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site; a struct of borrows would only rename them"
+    )]
+    fn sample(
+        &mut self,
+        index: usize,
+        turn: Turn,
+        task_dir: BorrowedFd<'_>,
+        units: Units,
+        kvm: &KvmFiles,
+        sums: &mut Sums,
+        buffer: &mut [u8; DATA_BYTES_MAX],
+        writer: &mut FrameWriter,
+    ) -> Result<bool, Errno> {
+        let ran = self.thread.read(task_dir, &mut buffer[..]);
+        let stat = turn.with_stat.then(|| self.thread.read_stat(task_dir, &mut buffer[..]));
+        match ran {
+            Ok(ran) => {
+                self.fate = Fate::Read;
+                if ran {
+                    self.last_ran_ns = turn.tick.mono_ns;
+                }
+            }
+            Err(Errno::ESRCH) => self.fate = Fate::Ended,
+            Err(_) => {}
+        }
+        // Read last, and written from the buffer it was read into.
+        let reading = kvm.read_vcpu(index, buffer, sums);
+        let mut row = writer.row(Scope::Vcpu, self.row);
+        if turn.fresh {
+            // What this kernel or tier does not have; what it has is set over it below.
+            let absent = if kvm.has_vcpus() { Availability::Unsupported } else { kvm.absent() };
+            row.fail_source(Source::Kvm, absent);
+        }
+        if let Some(reading) = reading {
+            reading.write(&mut row, turn.tick.mono_ns);
+        }
+        match ran {
+            Ok(ran) => self.write_schedule(turn, ran, &mut row),
+            Err(errno) => row.fail_source(Source::Schedule, failed(errno)),
+        }
+        match stat {
+            Some(Ok(stat)) => write_stat(&stat, units, turn.tick, &mut row),
+            Some(Err(errno)) => row.fail_source(Source::TaskStat, failed(errno)),
+            None => {}
+        }
+        ran
+    }
+
+    fn write_schedule(&self, turn: Turn, ran: bool, row: &mut RowWriter<'_>) {
+        let last = self.thread.last;
+        row.set_u64(vcpu::RUN, last.run_ns);
+        row.set_u64(vcpu::WAIT, last.wait_ns);
+        row.set_u64(vcpu::TIMESLICES, last.timeslices);
+        if !turn.fresh {
+            row.set(vcpu::PROGRESSING, i64::from(ran));
+            row.set_u64(vcpu::STALLED, turn.tick.mono_ns.saturating_sub(self.last_ran_ns));
+        }
+        row.stamp(Source::Schedule, turn.tick.mono_ns);
+    }
+}
+
+/// `vcpu_state`: a halted guest's thread sleeps, which is not the same as running.
+const ASLEEP: i64 = 3;
+
+fn write_stat(stat: &StatLine, units: Units, tick: Tick, row: &mut RowWriter<'_>) {
+    let ns = |ticks: u64| ticks.saturating_mul(units.tick_ns);
+    let state = match stat.state {
+        b'S' | b'I' => ASLEEP,
+        letter => super::process::state_number(letter),
+    };
+    row.set(vcpu::STATE, state);
+    row.set_u64(vcpu::USER, ns(stat.user_ticks));
+    row.set_u64(vcpu::SYSTEM, ns(stat.system_ticks));
+    row.set_u64(vcpu::GUEST, ns(stat.guest_ticks));
+    row.set_u64(vcpu::FAULTS_MINOR, stat.faults_minor);
+    row.set_u64(vcpu::FAULTS_MAJOR, stat.faults_major);
+    row.set_u64(vcpu::PROCESSOR, stat.processor);
+    row.set(vcpu::NICE, stat.nice);
+    row.set_u64(vcpu::REALTIME_PRIORITY, stat.realtime_priority);
+    row.set_u64(vcpu::SCHEDULING_POLICY, stat.policy);
+    row.stamp(Source::TaskStat, tick.mono_ns);
+}
