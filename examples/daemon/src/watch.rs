@@ -44,8 +44,9 @@ pub fn configure(common: &Common) -> Result<Config, Failure> {
 
 /// Lets this process open as many files as its hard limit allows: it is ours, unlike one we are embedded in.
 pub fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) }
+    });
     if let Err(errno) = raised {
         warn!("the limit of open files could not be raised: {errno}");
     }

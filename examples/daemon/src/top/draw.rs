@@ -248,7 +248,6 @@ fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
             ("/", "filter"),
             ("a", "alerts"),
             ("o", "sources"),
-            ("p", "pause"),
             ("?", "help"),
         ],
         Page::Vm(_) | Page::Sources => &[("q", "quit"), ("Esc", "back"), ("↑↓", "scroll"), ("?", "help")],

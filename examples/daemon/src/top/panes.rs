@@ -11,8 +11,7 @@ use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Clear, Paragraph};
 
-const HELP: &str = "\
- q, Ctrl-C     quit              ↑ ↓ PgUp PgDn Home End  move, scroll
+const HELP: &str = " q, Ctrl-C     quit              ↑ ↓ PgUp PgDn Home End  move, scroll
  Enter →       look into a VM    Esc ← Backspace         back, clear filter
  s             next sort column  H C W M D N A           sort by hurt, CPU,
  r             reverse the order                         wait, memory, disk,
