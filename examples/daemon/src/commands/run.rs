@@ -14,6 +14,7 @@ use crate::view::model::Viewer;
 use crate::view::paint::Paint;
 use crate::watch::{Watch, configure, raise_descriptor_limit};
 use bartizan_core::config::Config;
+use bartizan_core::engine::AgentState;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::Entity;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -89,6 +90,12 @@ impl Daemon<'_> {
                     Request::Stop => return Ok("signal"),
                     Request::Reload => self.reload()?,
                 }
+            }
+            if self.watch.reader().state() == AgentState::Faulted {
+                return Err(Failure::new(
+                    Code::Software,
+                    "a part of the agent failed on a mistake of ours (its message is above); it watches nothing any more",
+                ));
             }
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
