@@ -8,6 +8,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A parser of bytes from outside that is missing here is a mistake.
 pub const TARGETS: &[Target] = &[
     ("config_toml", config_toml),
+    ("http_request", http_request),
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
     ("firecracker_metrics", monitors::firecracker),
@@ -72,5 +73,17 @@ pub fn vmm_cmdline(data: &[u8]) {
         let found = describe(vmm, &arguments);
         assert!(found.disks.len() + found.taps.len() <= data.len() + 1);
         let _ = vcpu_index(vmm, comm);
+/// The daemon's HTTP requests: more bytes never turn a request into another one.
+pub fn http_request(data: &[u8]) {
+    use bartizan_daemon::serve::http::{HEAD_BYTES_MAX, Parsed, parse};
+    let whole = parse(data);
+    if whole == Parsed::Incomplete {
+        assert!(data.len() < HEAD_BYTES_MAX, "an endless request is refused");
+    }
+    if let Parsed::Request(request) = &whole {
+        assert!(request.path.starts_with('/') && !request.path.contains('?'));
+        let more = [data, b"GET / HTTP/1.1\r\n\r\n"].concat();
+        assert_eq!(parse(&more), whole, "what follows a request is not looked at");
+        let _ = bartizan_daemon::serve::openmetrics::Format::negotiate(&request.accept);
     }
 }

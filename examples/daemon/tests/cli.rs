@@ -63,12 +63,8 @@ fn what_is_missing_exits_with_66() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut child = bartizan()
-        .args(["metrics", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        bartizan().args(["metrics", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 0);
@@ -108,7 +104,8 @@ fn manual_pages_are_made_for_every_command_and_groff_accepts_them() {
     let folder = tempfile::tempdir().unwrap();
     let output = output(&["man", "--out", folder.path().to_str().unwrap()]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
-    let pages: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let pages: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(pages.iter().any(|page| page.ends_with("bartizan.1")), "{pages:?}");
     assert!(pages.iter().any(|page| page.ends_with("bartizan-top.1")), "{pages:?}");
     if Command::new("groff").arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -116,7 +113,12 @@ fn manual_pages_are_made_for_every_command_and_groff_accepts_them() {
     }
     for page in pages {
         let groff = Command::new("groff").args(["-ww", "-z", "-man", "-Tutf8"]).arg(&page).output().unwrap();
-        assert!(groff.status.success() && groff.stderr.is_empty(), "{}: {}", page.display(), text(&groff.stderr));
+        assert!(
+            groff.status.success() && groff.stderr.is_empty(),
+            "{}: {}",
+            page.display(),
+            text(&groff.stderr)
+        );
     }
 }
 

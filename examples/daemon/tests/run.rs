@@ -57,7 +57,8 @@ fn a_reload_takes_the_good_and_keeps_the_old_when_the_new_is_bad() {
     let address = Daemon::address(&daemon.until("start"));
     let value = |name: &str| {
         let body = ask(&address, "/metrics?scope=agent", "").body;
-        let line = body.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {body}"));
+        let line =
+            body.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {body}"));
         line.to_owned()
     };
     let (success, at, sha) = (

@@ -19,7 +19,8 @@ const OPENMETRICS: &str = "Accept: application/openmetrics-text;version=1.0.0;q=
 
 #[test]
 fn promtool_accepts_every_line() {
-    if Command::new("promtool").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if Command::new("promtool").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    {
         bartizan_testkit::skip!("promtool (Debian package prometheus) is not installed");
     }
     let (_daemon, address) = serving();
@@ -44,7 +45,11 @@ fn openmetrics_ends_in_eof_and_has_no_series_twice() {
     assert!(answer.head.contains("application/openmetrics-text; version=1.0.0"), "{}", answer.head);
     assert!(answer.body.ends_with("# EOF\n"));
     assert_eq!(answer.body.matches("# EOF").count(), 1);
-    let series = answer.body.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap().0);
+    let series = answer
+        .body
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.rsplit_once(' ').unwrap().0);
     let mut seen = std::collections::HashSet::new();
     for name in series {
         assert!(seen.insert(name), "{name} twice");
@@ -58,12 +63,24 @@ fn what_has_no_value_is_left_out_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("proc")).unwrap();
     let root = folder.path().to_str().unwrap();
-    let mut daemon =
-        Daemon::start(&["--root", root, "--no-socket", "--quiet", "--interval", "50ms", "--listen", "127.0.0.1:0"]);
+    let mut daemon = Daemon::start(&[
+        "--root",
+        root,
+        "--no-socket",
+        "--quiet",
+        "--interval",
+        "50ms",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
     let address = Daemon::address(&daemon.until("start"));
     let body = ask(&address, "/metrics?scope=host", "").body;
-    assert!(!body.contains("\nbartizan_host_cpu_user_seconds_total "), "a host with no files has no CPU time: {body}");
-    let counted = body.lines().find(|line| line.starts_with("bartizan_unavailable{source=\"proc-stat\"")).unwrap();
+    assert!(
+        !body.contains("\nbartizan_host_cpu_user_seconds_total "),
+        "a host with no files has no CPU time: {body}"
+    );
+    let counted =
+        body.lines().find(|line| line.starts_with("bartizan_unavailable{source=\"proc-stat\"")).unwrap();
     let (_, count) = counted.rsplit_once(' ').unwrap();
     assert!(count.parse::<u64>().unwrap() > 0, "{counted}");
 }
@@ -125,7 +142,13 @@ impl Drop for Prometheus {
 
 #[test]
 fn a_real_prometheus_scrapes_it() {
-    if Command::new("prometheus").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    if Command::new("prometheus")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_err()
+    {
         bartizan_testkit::skip!("prometheus is not installed");
     }
     let (_daemon, address) = serving();
@@ -149,7 +172,8 @@ fn a_real_prometheus_scrapes_it() {
     );
     let query = |expression: &str| {
         let stream = TcpStream::connect(&web).ok()?;
-        let answer = common::ask_on(stream, &format!("/api/v1/query?query={expression}"), "Connection: close\r\n");
+        let answer =
+            common::ask_on(stream, &format!("/api/v1/query?query={expression}"), "Connection: close\r\n");
         let object: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
         object["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok()
     };

@@ -139,6 +139,9 @@ impl Output {
     /// The end.
     pub(super) fn stop(&mut self, summary: &Summary) -> io::Result<()> {
         let accounts = &summary.accounts;
+        if let Form::Live(live) = &mut self.form {
+            live.keep();
+        }
         match &mut self.form {
             Form::Json(out) => line(
                 out,

@@ -260,3 +260,6 @@ fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
         .collect();
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,11 @@ impl<W: Write> Live<W> {
         Ok(())
     }
 
+    /// Leaves the picture where it is: what is said next comes below it.
+    pub const fn keep(&mut self) {
+        self.drawn_lines = 0;
+    }
+
     fn erase(&mut self) -> io::Result<()> {
         if self.drawn_lines > 0 {
             write!(self.out, "\x1b[{}F\x1b[J", self.drawn_lines)?;

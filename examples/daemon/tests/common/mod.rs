@@ -12,7 +12,9 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 /// The command under test, in an environment that is the same on every machine.
 pub(crate) fn bartizan() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bartizan"));
-    for variable in ["NO_COLOR", "BARTIZAN_LOG", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"] {
+    for variable in
+        ["NO_COLOR", "BARTIZAN_LOG", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"]
+    {
         command.env_remove(variable);
     }
     command
@@ -48,12 +50,8 @@ impl Daemon {
 
     /// Starts what was prepared.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let stderr = child.stderr.take();
         Self { child, lines, stderr }
@@ -75,7 +73,9 @@ impl Daemon {
     /// Lines up to and including the first of this type.
     pub(crate) fn until(&mut self, kind: &str) -> Value {
         loop {
-            let line = self.next().unwrap_or_else(|| panic!("it ended before a line of type {kind}: {}", self.complaints()));
+            let line = self
+                .next()
+                .unwrap_or_else(|| panic!("it ended before a line of type {kind}: {}", self.complaints()));
             if line["type"] == kind {
                 return line;
             }
