@@ -73,6 +73,9 @@ pub fn vmm_cmdline(data: &[u8]) {
         let found = describe(vmm, &arguments);
         assert!(found.disks.len() + found.taps.len() <= data.len() + 1);
         let _ = vcpu_index(vmm, comm);
+    }
+}
+
 /// The daemon's HTTP requests: more bytes never turn a request into another one.
 pub fn http_request(data: &[u8]) {
     use bartizan_daemon::serve::http::{HEAD_BYTES_MAX, Parsed, parse};
