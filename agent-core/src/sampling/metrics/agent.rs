@@ -16,7 +16,7 @@ super::metrics! { Agent, "agent", "AGENT";
     ALERTS_SUPPRESSED = 12, "alerts_suppressed", Counter, Count, Agent, "any", "Alerts held back by a rate limit or a duplicate.";
     ALERTS_DROPPED = 13, "alerts_dropped", Counter, Count, Agent, "any", "Alerts lost because the ring was full.";
     ALERTS_IN_FLIGHT = 14, "alerts_in_flight", Gauge, Count, Agent, "any", "Alerts waiting in the ring.";
-    COUNTER_RESETS = 15, "counter_resets", Counter, Count, Agent, "any", "Counters seen to go backwards; no rate was made of them.";
+    COUNTER_RESETS = 15, "resets_noticed", Counter, Count, Agent, "any", "Counters seen to go backwards; no rate was made of them.";
     DELIVERIES_DROPPED = 16, "deliveries_dropped", Counter, Count, Agent, "any", "Asynchronous readings dropped because the sampler had not taken earlier ones.";
     PLANS_SWAPPED = 17, "plans_swapped", Counter, Count, Agent, "any", "Plans the sampler took over from the planner.";
     MEMORY_RESERVED = 18, "memory_reserved_bytes", Gauge, Bytes, Agent, "any", "Memory set aside when the agent was created.";

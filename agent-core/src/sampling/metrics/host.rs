@@ -232,7 +232,7 @@ super::metrics! { Host, "host", "HOST";
     DENTRIES_NEGATIVE = 228, "dentries_negative", Gauge, Count, FileTables, "5.1", "Directory entries in memory for files that do not exist.";
     THREADS_MAX = 229, "threads_max", Gauge, Count, FileTables, "2.6.0", "Threads that may exist.";
     PID_MAX = 230, "pid_max", Gauge, Count, FileTables, "2.6.0", "PIDs are given out below this number.";
-    ENTROPY = 231, "entropy_bits", Gauge, Count, FileTables, "2.6.0", "Entropy the kernel's random number generator believes to have; 256 since 5.18.";
+    ENTROPY = 231, "entropy_available", Gauge, Count, FileTables, "2.6.0", "Entropy the kernel's random number generator believes to have; 256 since 5.18.";
     CONNTRACK_ENTRIES = 232, "conntrack_entries", Gauge, Count, Conntrack, "2.6.15", "Connections tracked now.";
     CONNTRACK_MAX = 233, "conntrack_max", Gauge, Count, Conntrack, "2.6.15", "Connections that may be tracked.";
     CONNTRACK_FOUND = 234, "conntrack_found", Counter, Count, Conntrack, "2.6.15", "Lookups that found a connection.";
