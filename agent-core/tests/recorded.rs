@@ -98,10 +98,7 @@ fn cloud_hypervisor() {
     assert_eq!(vm.other_threads, [5200, 5201, 5202, 5207, 5208]);
     assert_eq!(taps(&vm), ["ch-tap0"], "named twice, listed once");
     let raw = |name| Some(Path::new("/var/lib/ch").join(name));
-    assert_eq!(
-        disks(&vm),
-        [("web1.raw", raw("web1.raw").as_deref()), ("data", raw("data.raw").as_deref())]
-    );
+    assert_eq!(disks(&vm), [("web1.raw", raw("web1.raw").as_deref()), ("data", raw("data.raw").as_deref())]);
     assert_eq!(vm.monitor.as_deref(), Some(Path::new("/run/ch/web1.sock")));
 }
 

@@ -16,6 +16,8 @@ const SECOND_NS: u64 = 1_000 * MILLISECOND_NS;
 
 /// Time from the first look at a process to each later one.
 const REPEATS_NS: [u64; 4] = [10 * MILLISECOND_NS, 100 * MILLISECOND_NS, SECOND_NS, 10 * SECOND_NS];
+/// A process that a scan found is spared the repeats before this one.
+const REPEATS_OF_OLD: usize = 2;
 /// A kernel message is at most 2 KiB (`UEVENT_BUFFER_SIZE`).
 const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// New PIDs probed in one call; when more were given out meanwhile, the whole host is scanned instead.
@@ -160,16 +162,15 @@ impl Noticer {
         }
     }
 
-    /// Has a process looked at once more, as planned; `settled` when all there is was found, and only late changes
-    /// are of interest.
-    pub(super) fn look_again(&mut self, look: Look, settled: bool) {
+    /// Has a process looked at once more, as planned. A VM that seems complete may not be: threads of vCPUs come one
+    /// after the other.
+    pub(super) fn look_again(&mut self, look: Look) {
         if self.planned.contains_key(&look.pid) {
             return;
         }
-        let repeat = if settled { look.repeat.max(REPEATS_NS.len() - 1) } else { look.repeat };
-        if let Some(after_ns) = REPEATS_NS.get(repeat) {
+        if let Some(after_ns) = REPEATS_NS.get(look.repeat) {
             let due_ns = look.first_ns + after_ns;
-            self.plan(due_ns, Look { repeat: repeat + 1, ..look });
+            self.plan(due_ns, Look { repeat: look.repeat + 1, ..look });
         }
     }
 
@@ -230,7 +231,10 @@ impl Noticer {
         self.next_scan_ns = now_ns + u64::from(config.discovery.full_scan_s.max(1)) * SECOND_NS;
         self.totals.full_scans += 1;
         for pid in scan::candidates(config, known) {
-            self.look_unless_planned(pid, now_ns);
+            if !self.planned.contains_key(&pid) {
+                // Most have run for long; one that is just starting is announced besides.
+                self.plan(now_ns, Look { first_ns: now_ns, repeat: REPEATS_OF_OLD, ..Look::of(pid) });
+            }
         }
         true
     }
@@ -254,22 +258,10 @@ mod tests {
         let mut now_ns = 5;
         while let Some(look) = noticer.next_look(now_ns) {
             seen.push(now_ns - 5);
-            noticer.look_again(look, false);
+            noticer.look_again(look);
             now_ns = noticer.looks.keys().next().map_or(now_ns, |(due_ns, _)| *due_ns);
         }
         assert_eq!(seen, [0, REPEATS_NS[0], REPEATS_NS[1], REPEATS_NS[2], REPEATS_NS[3]]);
-    }
-
-    #[test]
-    fn a_settled_process_is_looked_at_once_more_only() {
-        let (mut noticer, _) = noticer();
-        noticer.look(Look::of(7), 0);
-        let look = noticer.next_look(0).expect("due");
-        noticer.look_again(look, true);
-        assert_eq!(noticer.next_look(SECOND_NS), None);
-        let look = noticer.next_look(10 * SECOND_NS).expect("due");
-        noticer.look_again(look, true);
-        assert_eq!(noticer.next_look(u64::MAX), None);
     }
 
     #[test]

@@ -257,7 +257,6 @@ impl Planner {
         let evidence = Evidence { announced: look.announced, debugfs_name };
         match inspect(&self.config, look.pid, evidence) {
             Inspection::Vm(found) => {
-                let complete = found.complete;
                 let held_before = self.watch.held();
                 // A VMM may end its VM and make another without ending itself: what was open is of the old one.
                 if look.just_announced() {
@@ -268,7 +267,7 @@ impl Planner {
                 let taken = self.watch.held().saturating_sub(held_before);
                 *descriptors_left = descriptors_left.saturating_sub(taken);
                 if matches!(entered, Entered::Planned(_) | Entered::Same) {
-                    self.noticer.look_again(look, complete);
+                    self.noticer.look_again(look);
                 }
             }
             Inspection::Not => {
@@ -277,7 +276,7 @@ impl Planner {
                     let entity = info.entity;
                     self.watch.retire(entity, &mut self.outbox);
                 }
-                self.noticer.look_again(look, false);
+                self.noticer.look_again(look);
             }
             Inspection::Gone => {}
         }

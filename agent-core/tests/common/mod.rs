@@ -25,7 +25,8 @@ pub(crate) fn tree(name: &str) -> TempDir {
 /// Adds what a description draws to a tree.
 pub(crate) fn grow(root: &Path, text: &str) {
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let make_parent = |path: &Path| fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        let make_parent =
+            |path: &Path| fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         if let Some((path, target)) = line.split_once(" -> ") {
             let path = root.join(path);
             make_parent(&path);
