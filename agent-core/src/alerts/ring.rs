@@ -1,17 +1,21 @@
 //! The bounded ring between the sampler, which never waits, and the consumers of alerts.
 
 use super::{Accounting, Alert};
-use crate::sys::seqcount;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+/// How often the accounts are taken anew because an alert was delivered meanwhile.
+const SNAPSHOTS_MAX: usize = 16;
+
+/// Each count only grows. `produced` grows before an alert becomes anything else, so that whoever sees an alert
+/// suppressed, dropped or delivered also sees it produced.
 struct Shared {
     /// Readable while alerts wait.
     ready: EventFd,
-    sequence: AtomicU32,
     produced: AtomicU64,
     suppressed: AtomicU64,
     dropped: AtomicU64,
@@ -26,7 +30,6 @@ pub fn ring(capacity: usize) -> nix::Result<(AlertSink, AlertReader)> {
     let (sender, receiver) = bounded(capacity.max(1));
     let shared = Arc::new(Shared {
         ready: EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
-        sequence: AtomicU32::new(0),
         produced: AtomicU64::new(0),
         suppressed: AtomicU64::new(0),
         dropped: AtomicU64::new(0),
@@ -47,10 +50,9 @@ impl AlertSink {
     pub fn push(&mut self, mut alert: Alert) {
         self.produced += 1;
         alert.sequence = self.produced;
-        // Counted before it can be taken, so that no reader sees more delivered than produced.
-        seqcount::write(&self.shared.sequence, || self.shared.produced.store(self.produced, Relaxed));
+        self.shared.produced.store(self.produced, Release);
         if self.sender.try_send(alert).is_err() {
-            self.count(&self.shared.dropped);
+            self.shared.dropped.fetch_add(1, Release);
         }
         // Fails only when the count is at its maximum, and then the descriptor is readable anyway.
         let _ = self.shared.ready.write(1);
@@ -59,20 +61,14 @@ impl AlertSink {
     /// Counts an alert that was held back on purpose.
     pub fn suppress(&mut self) {
         self.produced += 1;
-        seqcount::write(&self.shared.sequence, || {
-            self.shared.produced.store(self.produced, Relaxed);
-            self.shared.suppressed.store(self.shared.suppressed.load(Relaxed) + 1, Relaxed);
-        });
+        self.shared.produced.store(self.produced, Release);
+        self.shared.suppressed.fetch_add(1, Release);
     }
 
     /// The accounts as the sampler sees them.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
         self.shared.accounting()
-    }
-
-    fn count(&self, counter: &AtomicU64) {
-        seqcount::write(&self.shared.sequence, || counter.store(counter.load(Relaxed) + 1, Relaxed));
     }
 }
 
@@ -88,13 +84,13 @@ impl AlertReader {
     #[must_use]
     pub fn next(&self) -> Option<Alert> {
         if let Ok(alert) = self.receiver.try_recv() {
-            self.shared.delivered.fetch_add(1, Relaxed);
+            self.shared.delivered.fetch_add(1, Release);
             return Some(alert);
         }
         // Empty: lower the flag, then look once more, since an alert may have come in between.
         let _ = self.shared.ready.read();
         let alert = self.receiver.try_recv().ok()?;
-        self.shared.delivered.fetch_add(1, Relaxed);
+        self.shared.delivered.fetch_add(1, Release);
         let _ = self.shared.ready.write(1);
         Some(alert)
     }
@@ -119,17 +115,24 @@ impl AlertReader {
 }
 
 impl Shared {
+    /// Never waits. An alert that passes from one count to another meanwhile is counted once, as in flight.
     fn accounting(&self) -> Accounting {
-        // Delivered first: whatever is delivered afterwards is still counted as in flight, never the reverse.
-        let delivered = self.delivered.load(std::sync::atomic::Ordering::Acquire);
-        let counts =
-            || (self.produced.load(Relaxed), self.suppressed.load(Relaxed), self.dropped.load(Relaxed));
-        let (produced, suppressed, dropped) = loop {
-            if let Some(counts) = seqcount::read(&self.sequence, counts) {
-                break counts;
+        let mut accounting = self.snapshot();
+        for _ in 1..SNAPSHOTS_MAX {
+            if self.delivered.load(Relaxed) == accounting.delivered {
+                break;
             }
-            std::hint::spin_loop();
-        };
+            accounting = self.snapshot();
+        }
+        accounting
+    }
+
+    fn snapshot(&self) -> Accounting {
+        // What an alert becomes is read before that it was produced: the sum cannot exceed what was produced.
+        let delivered = self.delivered.load(Acquire);
+        let dropped = self.dropped.load(Acquire);
+        let suppressed = self.suppressed.load(Acquire);
+        let produced = self.produced.load(Acquire);
         Accounting {
             produced,
             delivered,
@@ -137,5 +140,149 @@ impl Shared {
             dropped,
             in_flight: produced - suppressed - dropped - delivered,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::{AlertState, Severity};
+    use crate::sampling::frame::Entity;
+    use crate::sampling::metrics::host;
+    use arrayvec::ArrayString;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    fn alert(id: u64) -> Alert {
+        Alert {
+            id,
+            sequence: 0,
+            state: AlertState::Firing,
+            severity: Severity::Info,
+            rule: ArrayString::new(),
+            entity: Entity::HOST,
+            subject: ArrayString::new(),
+            uuid: [0; 16],
+            tenant: ArrayString::new(),
+            metric: host::CPU_USER,
+            observed: 0.0,
+            expected_min: 0.0,
+            expected_max: 0.0,
+            since_mono_ns: 0,
+            at_wall_ns: 0,
+            tick: 0,
+            message: ArrayString::new(),
+        }
+    }
+
+    fn is_readable(reader: &AlertReader) -> bool {
+        let mut polled = [PollFd::new(reader.fd(), PollFlags::POLLIN)];
+        poll(&mut polled, PollTimeout::ZERO).expect("poll") == 1
+    }
+
+    proptest! {
+        /// Whatever the order of things: the accounts are those of a queue, alerts come in their order with the
+        /// number of their making, and the descriptor is readable whenever one waits.
+        #[test]
+        fn the_accounts_are_exact(capacity in 1usize..5, acts in prop::collection::vec(0u8..4, 0..200)) {
+            let (mut sink, reader) = ring(capacity).expect("ring");
+            let mut queue = VecDeque::new();
+            let mut expected = Accounting::default();
+            for act in acts {
+                match act {
+                    0 | 1 => {
+                        expected.produced += 1;
+                        if queue.len() < capacity {
+                            queue.push_back(expected.produced);
+                        } else {
+                            expected.dropped += 1;
+                        }
+                        sink.push(alert(expected.produced));
+                    }
+                    2 => {
+                        expected.produced += 1;
+                        expected.suppressed += 1;
+                        sink.suppress();
+                    }
+                    _ => {
+                        let next = reader.next().map(|alert| (alert.id, alert.sequence));
+                        let wanted = queue.pop_front();
+                        expected.delivered += u64::from(wanted.is_some());
+                        prop_assert_eq!(next, wanted.map(|number| (number, number)));
+                    }
+                }
+                expected.in_flight = queue.len() as u64;
+                prop_assert_eq!(reader.accounting(), expected);
+                prop_assert_eq!(sink.accounting(), expected);
+                prop_assert!(expected.balances());
+                prop_assert_eq!(reader.waiting() as u64, expected.in_flight);
+                prop_assert!(queue.is_empty() || is_readable(&reader));
+            }
+        }
+    }
+
+    #[test]
+    fn the_descriptor_is_quiet_once_the_ring_was_found_empty() {
+        let (mut sink, reader) = ring(4).expect("ring");
+        assert!(!is_readable(&reader));
+        sink.push(alert(1));
+        sink.push(alert(2));
+        assert!(is_readable(&reader));
+        assert_eq!(std::iter::from_fn(|| reader.next()).count(), 2);
+        assert!(!is_readable(&reader));
+        sink.push(alert(3));
+        assert!(is_readable(&reader));
+    }
+
+    /// Three consumers and an onlooker against one producer: the accounts balance at every glance, nothing is
+    /// delivered twice, and when all is quiet what is missing is exactly what was dropped or suppressed.
+    #[test]
+    fn the_accounts_hold_under_contention() {
+        const ALERTS: u64 = 50_000;
+        let (mut sink, reader) = ring(64).expect("ring");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let taken: Vec<u64> = std::thread::scope(|scope| {
+            let done = &done;
+            let consumers: Vec<_> = (0..3)
+                .map(|_| {
+                    let reader = reader.clone();
+                    scope.spawn(move || {
+                        let mut taken = Vec::new();
+                        loop {
+                            let ended = done.load(Acquire);
+                            match reader.next() {
+                                Some(alert) => taken.push(alert.sequence),
+                                None if ended => return taken,
+                                None => std::thread::yield_now(),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let onlooker = reader.clone();
+            scope.spawn(move || {
+                let mut before = Accounting::default();
+                while !done.load(Acquire) {
+                    let now = onlooker.accounting();
+                    assert!(now.balances() && now.in_flight <= now.produced, "{now:?}");
+                    assert!(now.produced >= before.produced && now.delivered >= before.delivered);
+                    before = now;
+                }
+            });
+            for number in 0..ALERTS {
+                if number % 7 == 0 { sink.suppress() } else { sink.push(alert(number)) }
+            }
+            done.store(true, Release);
+            consumers.into_iter().flat_map(|consumer| consumer.join().expect("consumer")).collect()
+        });
+        let accounting = reader.accounting();
+        assert_eq!(accounting.produced, ALERTS);
+        assert_eq!(accounting.suppressed, ALERTS.div_ceil(7));
+        assert_eq!(accounting.delivered, taken.len() as u64);
+        assert_eq!((accounting.in_flight, reader.waiting()), (0, 0));
+        assert!(accounting.balances());
+        let distinct: std::collections::HashSet<_> = taken.iter().collect();
+        assert_eq!(distinct.len(), taken.len());
     }
 }

@@ -16,7 +16,9 @@ pub struct Roster {
 const NOBODY: u32 = u32::MAX;
 
 impl Roster {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// A roster with nobody in it.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
         let owners = |scope| vec![(NOBODY, 0); limits.rows(scope)].into_boxed_slice();
         Self {
             vms: vec![None; limits.rows(Scope::Vm)].into_boxed_slice(),
