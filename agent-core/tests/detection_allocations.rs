@@ -4,9 +4,9 @@
 use bartizan_core::alerts::ring;
 use bartizan_core::config::Config;
 use bartizan_core::detection::Detector;
-use bartizan_core::engine::Roster;
 use bartizan_core::sampling::frame::{Entity, Frame, Tick};
 use bartizan_core::sampling::metrics::{Kind, Scope, Source};
+use bartizan_core::sampling::roster::Roster;
 use bartizan_core::sampling::vm::VmIdentity;
 use bartizan_testkit::alloc::{CountingAllocator, count};
 

@@ -2,40 +2,15 @@
 
 mod accounting;
 mod ring;
+pub mod severity;
 
 pub use accounting::Accounting;
 pub use ring::{AlertReader, AlertSink, ring};
+pub use severity::Severity;
 
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::MetricId;
 use arrayvec::ArrayString;
-use serde::{Deserialize, Serialize};
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Severity {
-    /// Worth knowing.
-    Info = 1,
-    /// Worth looking at today.
-    #[default]
-    Warning = 2,
-    /// Worth waking somebody.
-    Critical = 3,
-}
-
-impl Severity {
-    /// The lower-case word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// Whether the condition began or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::program::{Rule, Sight, Test};
 use super::series::{ANNOUNCED, Step};
 use super::speak::{Because, Subject, fires, resolves};
 use crate::alerts::AlertSink;
-use crate::engine::Roster;
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
+use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 
 /// One series that fires, or did so until this tick.

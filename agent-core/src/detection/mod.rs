@@ -29,9 +29,9 @@ pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
 
 use crate::alerts::AlertSink;
 use crate::config::Config;
-use crate::engine::Roster;
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
 use crate::sampling::metrics::Scope;
+use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 use firing::Firing;
 use program::Rule;

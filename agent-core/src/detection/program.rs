@@ -7,10 +7,10 @@ use super::table::{Table, nanoseconds, zeroed};
 use super::window::{Span, Window};
 use super::wording::Quantity;
 use crate::alerts::Severity;
-use crate::engine::Roster;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
 use crate::sampling::metrics::{MetricId, Scope};
+use crate::sampling::roster::Roster;
 use arrayvec::{ArrayString, ArrayVec};
 
 /// Metrics a rule may add up.

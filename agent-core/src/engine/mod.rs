@@ -15,7 +15,6 @@ mod link;
 mod notice;
 mod planner;
 mod reader;
-mod roster;
 mod rows;
 mod runner;
 mod sampler;
@@ -26,7 +25,6 @@ mod work;
 pub use directory::HostInfo;
 pub use planner::Planner;
 pub use reader::{Cost, Reader};
-pub use roster::Roster;
 pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
 

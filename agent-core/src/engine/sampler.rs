@@ -3,7 +3,6 @@
 use super::budget;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
-use super::roster::Roster;
 use crate::alerts::AlertSink;
 use crate::config::Config;
 use crate::detection::Detector;
@@ -11,6 +10,7 @@ use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
 use crate::sampling::metrics::{Scope, Source, agent};
+use crate::sampling::roster::Roster;
 use crate::sampling::vm::{Delivery, Pace, TapSweep, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};

@@ -8,6 +8,7 @@ pub mod host;
 pub mod metrics;
 pub mod monitors;
 pub mod parse;
+pub mod roster;
 pub mod vm;
 
 use availability::Availability;

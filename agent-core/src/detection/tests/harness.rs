@@ -3,10 +3,10 @@
 use crate::alerts::{Alert, AlertReader, AlertSink, AlertState, ring};
 use crate::config::{Config, Limits};
 use crate::detection::{Detector, shipped};
-use crate::engine::Roster;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, Frame, FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 use arrayvec::ArrayString;
 
