@@ -50,3 +50,48 @@ fn every_hysteresis_and_duration_is_longer_than_nothing_where_values_are_noisy()
         }
     }
 }
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules.md");
+const BEGIN: &str =
+    "<!-- generated: BARTIZAN_BLESS=1 cargo test -p bartizan-core --lib rules_page_lists -->\n";
+const END: &str = "<!-- end -->";
+
+fn table() -> String {
+    let mut table =
+        String::from("| rule | scope | kind | severity | looks at | why |\n|---|---|---|---|---|---|\n");
+    for info in list(&Config::default()).expect("lists") {
+        let cells = [
+            format!("`{}`", info.name),
+            info.scope.name().to_owned(),
+            info.kind.name().to_owned(),
+            info.severity.name().to_owned(),
+            if info.metric.is_empty() { "the VM's process".to_owned() } else { format!("`{}`", info.metric) },
+            info.description.replace('|', "\\|"),
+        ];
+        table.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    table
+}
+
+#[test]
+fn the_rules_page_lists_what_is_shipped() {
+    let page = std::fs::read_to_string(PAGE).expect("docs/rules.md");
+    let (head, rest) = page.split_once(BEGIN).expect("the beginning of the generated part");
+    let (shown, tail) = rest.split_once(END).expect("its end");
+    if std::env::var_os("BARTIZAN_BLESS").is_some() {
+        std::fs::write(PAGE, format!("{head}{BEGIN}{}{END}{tail}", table())).expect("written");
+    } else {
+        assert!(shown == table(), "docs/rules.md is not what rules.toml says; run the command in it");
+    }
+}
+
+#[test]
+fn every_example_on_the_rules_page_is_a_configuration() {
+    let page = std::fs::read_to_string(PAGE).expect("docs/rules.md");
+    let examples: Vec<_> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).collect();
+    assert!(examples.len() >= 4);
+    for (example, _) in examples {
+        Config::from_toml(example, None).unwrap_or_else(|error| panic!("{error}\n{example}"));
+    }
+}
