@@ -281,13 +281,17 @@ impl Columns {
         for row in self.rows.iter().filter(|row| **row != NO_ROW) {
             let mut row = writer.row(Scope::Cpu, *row);
             present().filter_map(|(_, metric, _)| *metric).for_each(|metric| row.fail(metric, availability));
-            cpu_always.iter().for_each(|metric| row.fail(*metric, availability));
+            for metric in cpu_always {
+                row.fail(*metric, availability);
+            }
         }
         if let Some(devices) = &mut self.devices {
             devices.complete_before = false;
             let mut row = writer.row(Scope::Host, 0);
             present().filter_map(|(_, _, metric)| *metric).for_each(|metric| row.fail(metric, availability));
-            host_always.iter().for_each(|metric| row.fail(*metric, availability));
+            for metric in host_always {
+                row.fail(*metric, availability);
+            }
         }
     }
 

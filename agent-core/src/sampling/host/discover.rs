@@ -12,19 +12,19 @@ pub(super) struct Devices {
     pub(super) cpus: Vec<u32>,
     pub(super) nodes: Vec<u32>,
     /// Whole disks; partitions are part of theirs.
-    pub(super) block_devices: Vec<String>,
-    pub(super) net_devices: Vec<String>,
+    pub(super) block: Vec<String>,
+    pub(super) net: Vec<String>,
 }
 
 impl Devices {
     /// Looks. Where a file was cut short, what was there before is taken to be there still.
     pub(super) fn find(roots: &Roots, before: &HostLabels) -> Self {
-        let block_devices = keys(&roots.proc.join("diskstats"), Grammar::Third, &before.block_devices);
+        let block = keys(&roots.proc.join("diskstats"), Grammar::Third, &before.block_devices);
         Self {
             cpus: cpus(roots),
             nodes: numbered(&roots.sys.join("devices/system/node"), "node"),
-            block_devices: block_devices.into_iter().filter(|name| !is_partition(&roots.sys, name)).collect(),
-            net_devices: keys(&roots.proc.join("net/dev"), Grammar::Lines, &before.net_devices),
+            block: block.into_iter().filter(|name| !is_partition(&roots.sys, name)).collect(),
+            net: keys(&roots.proc.join("net/dev"), Grammar::Lines, &before.net_devices),
         }
     }
 }
@@ -50,13 +50,13 @@ fn parse_list(text: &str) -> Vec<u32> {
     /// More CPUs than Linux can have.
     const CPUS_MAX: u32 = 1 << 16;
     let mut list = BTreeSet::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) else { return Vec::new() };
-        if last >= CPUS_MAX {
+    for range in text.split(',').filter(|range| !range.is_empty()) {
+        let (low, high) = range.split_once('-').unwrap_or((range, range));
+        let (Ok(low), Ok(high)) = (low.parse::<u32>(), high.parse::<u32>()) else { return Vec::new() };
+        if high >= CPUS_MAX {
             return Vec::new();
         }
-        list.extend(first..=last);
+        list.extend(low..=high);
     }
     list.into_iter().collect()
 }

@@ -126,16 +126,12 @@ impl<'a> Opener<'a> {
         let refused = rows::assign(&mut labels.nodes, &mut used.nodes, &found.nodes, limits.nodes as usize);
         refuse(Source::Numa, "nodes", refused, limits.nodes);
         let limit = limits.block_devices;
-        let refused = rows::assign(
-            &mut labels.block_devices,
-            &mut used.block_devices,
-            &found.block_devices,
-            limit as usize,
-        );
+        let refused =
+            rows::assign(&mut labels.block_devices, &mut used.block_devices, &found.block, limit as usize);
         refuse(Source::Diskstats, "block devices", refused, limit);
         let limit = limits.net_devices;
         let refused =
-            rows::assign(&mut labels.net_devices, &mut used.net_devices, &found.net_devices, limit as usize);
+            rows::assign(&mut labels.net_devices, &mut used.net_devices, &found.net, limit as usize);
         refuse(Source::NetDev, "network devices", refused, limit);
         self.cpu_rows = rows::index(&self.labels.cpus);
         self.block_rows = rows::index(&self.labels.block_devices);

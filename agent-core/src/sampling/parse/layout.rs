@@ -380,14 +380,12 @@ impl Slot {
 /// Up to eight bytes as one number.
 #[inline]
 fn word(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk() {
-        Some(whole) => u64::from_ne_bytes(*whole),
-        None => {
-            let mut part = [0; WORD];
-            part[..bytes.len()].copy_from_slice(bytes);
-            u64::from_ne_bytes(part)
-        }
+    if let Some(whole) = bytes.first_chunk() {
+        return u64::from_ne_bytes(*whole);
     }
+    let mut part = [0; WORD];
+    part[..bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(part)
 }
 
 /// Positions are below `FILE_BYTES_MAX`, far below 2³².

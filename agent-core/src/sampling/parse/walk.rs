@@ -145,7 +145,7 @@ fn keyed<'a>(
     from: usize,
     to: usize,
     line: u32,
-    stat: bool,
+    is_stat: bool,
     visit: &mut dyn FnMut(Token<'a>),
 ) {
     let Some((start, mut end)) = next_word(bytes, from, to, b"") else { return };
@@ -155,13 +155,13 @@ fn keyed<'a>(
     }
     let key = &bytes[start..end];
     let rest = if bytes.get(end) == Some(&b':') { end + 1 } else { end };
-    if stat && key.starts_with(b"domain") {
+    if is_stat && key.starts_with(b"domain") {
         // Scheduler domains: dozens of numbers a CPU, none of them wanted.
         visit(Token { key, name: b"rest", column: 0, line, start: rest.min(to), end: to, form: Form::Line });
         return;
     }
     // The total of `intr` is followed by one number for every interrupt there could be: thousands.
-    named(bytes, key, rest, to, line, stat && key == b"intr", visit);
+    named(bytes, key, rest, to, line, is_stat && key == b"intr", visit);
 }
 
 fn third<'a>(bytes: &'a [u8], from: usize, to: usize, line: u32, visit: &mut dyn FnMut(Token<'a>)) {

@@ -3,7 +3,7 @@
 use super::{Scale, Want, want};
 use crate::sampling::metrics::host;
 
-/// `/proc/stat`, the lines of the host as a whole. See proc_stat(5).
+/// `/proc/stat`, the lines of the host as a whole. See `proc_stat(5)`.
 pub(in crate::sampling::host) const STAT: &[Want] = &[
     want("cpu 0", host::CPU_USER, Scale::Tick),
     want("cpu 1", host::CPU_NICE, Scale::Tick),
@@ -44,7 +44,7 @@ pub(in crate::sampling::host) const LOADAVG: &[Want] = &[
     want("5", host::LAST_PID, Scale::One),
 ];
 
-/// `/proc/pressure/cpu`. See Documentation/accounting/psi.rst.
+/// `/proc/pressure/cpu`. See `Documentation/accounting/psi.rst`.
 pub(in crate::sampling::host) const PRESSURE_CPU: &[Want] = &[
     want("some avg10", host::PRESSURE_CPU_SOME_10S, Scale::CentiPercent),
     want("some avg60", host::PRESSURE_CPU_SOME_60S, Scale::CentiPercent),
@@ -56,7 +56,7 @@ pub(in crate::sampling::host) const PRESSURE_CPU: &[Want] = &[
     want("full total", host::PRESSURE_CPU_FULL, Scale::Micro),
 ];
 
-/// `/proc/pressure/memory`. See Documentation/accounting/psi.rst.
+/// `/proc/pressure/memory`. See `Documentation/accounting/psi.rst`.
 pub(in crate::sampling::host) const PRESSURE_MEMORY: &[Want] = &[
     want("some avg10", host::PRESSURE_MEMORY_SOME_10S, Scale::CentiPercent),
     want("some avg60", host::PRESSURE_MEMORY_SOME_60S, Scale::CentiPercent),
@@ -68,7 +68,7 @@ pub(in crate::sampling::host) const PRESSURE_MEMORY: &[Want] = &[
     want("full total", host::PRESSURE_MEMORY_FULL, Scale::Micro),
 ];
 
-/// `/proc/pressure/io`. See Documentation/accounting/psi.rst.
+/// `/proc/pressure/io`. See `Documentation/accounting/psi.rst`.
 pub(in crate::sampling::host) const PRESSURE_IO: &[Want] = &[
     want("some avg10", host::PRESSURE_IO_SOME_10S, Scale::CentiPercent),
     want("some avg60", host::PRESSURE_IO_SOME_60S, Scale::CentiPercent),
@@ -80,7 +80,7 @@ pub(in crate::sampling::host) const PRESSURE_IO: &[Want] = &[
     want("full total", host::PRESSURE_IO_FULL, Scale::Micro),
 ];
 
-/// `/proc/pressure/irq`. See Documentation/accounting/psi.rst.
+/// `/proc/pressure/irq`. See `Documentation/accounting/psi.rst`.
 pub(in crate::sampling::host) const PRESSURE_IRQ: &[Want] = &[
     want("full avg10", host::PRESSURE_IRQ_FULL_10S, Scale::CentiPercent),
     want("full avg60", host::PRESSURE_IRQ_FULL_60S, Scale::CentiPercent),

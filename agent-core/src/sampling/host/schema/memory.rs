@@ -3,7 +3,7 @@
 use super::{Scale, Want, want};
 use crate::sampling::metrics::{host, node};
 
-/// `/proc/meminfo`. See proc_meminfo(5).
+/// `/proc/meminfo`. See `proc_meminfo(5)`.
 pub(in crate::sampling::host) const MEMINFO: &[Want] = &[
     want("MemTotal", host::MEMORY_TOTAL, Scale::Kib),
     want("MemFree", host::MEMORY_FREE, Scale::Kib),
@@ -98,7 +98,7 @@ pub(in crate::sampling::host) const NODE_MEMINFO: &[Want] = &[
     want("HugePages_Surp", node::HUGE_PAGES_SURPLUS, Scale::One),
 ];
 
-/// `/sys/devices/system/node/node*/numastat`. See Documentation/admin-guide/numastat.rst.
+/// `/sys/devices/system/node/node*/numastat`. See `Documentation/admin-guide/numastat.rst`.
 pub(in crate::sampling::host) const NODE_NUMASTAT: &[Want] = &[
     want("numa_hit", node::NUMA_HITS, Scale::One),
     want("numa_miss", node::NUMA_MISSES, Scale::One),

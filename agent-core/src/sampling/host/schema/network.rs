@@ -3,7 +3,7 @@
 use super::{Scale, Want, want};
 use crate::sampling::metrics::host;
 
-/// `/proc/net/netstat`. See Documentation/networking/snmp_counter.rst.
+/// `/proc/net/netstat`. See `Documentation/networking/snmp_counter.rst`.
 pub(in crate::sampling::host) const NETSTAT: &[Want] = &[
     want("TcpExt SyncookiesSent", host::TCP_SYN_COOKIES_SENT, Scale::One),
     want("TcpExt SyncookiesFailed", host::TCP_SYN_COOKIES_FAILED, Scale::One),

@@ -32,7 +32,7 @@ pub(super) const SCHEDSTAT: &[ColumnWant] = &[
     summed(8, cpu::TIMESLICES, host::TIMESLICES, Scale::One),
 ];
 
-/// `/proc/diskstats`, after the name. See Documentation/admin-guide/iostats.rst.
+/// `/proc/diskstats`, after the name. See `Documentation/admin-guide/iostats.rst`.
 pub(super) const DISKSTATS: &[ColumnWant] = &[
     column(0, block::READS, Scale::One),
     column(1, block::READS_MERGED, Scale::One),
@@ -53,7 +53,7 @@ pub(super) const DISKSTATS: &[ColumnWant] = &[
     column(16, block::FLUSH_TIME, Scale::Milli),
 ];
 
-/// `/proc/net/dev`, after the name. See proc_pid_net(5).
+/// `/proc/net/dev`, after the name. See `proc_pid_net(5)`.
 pub(super) const NET_DEV: &[ColumnWant] = &[
     column(0, net::RECEIVE, Scale::One),
     column(1, net::RECEIVE_PACKETS, Scale::One),
@@ -73,7 +73,7 @@ pub(super) const NET_DEV: &[ColumnWant] = &[
     column(15, net::TRANSMIT_COMPRESSED, Scale::One),
 ];
 
-/// `/proc/net/softnet_stat`: net/core/net-procfs.c.
+/// `/proc/net/softnet_stat`: `net/core/net-procfs.c`.
 pub(super) const SOFTNET: &[ColumnWant] = &[
     column(0, cpu::SOFTNET_PROCESSED, Scale::One),
     column(1, cpu::SOFTNET_DROPPED, Scale::One),

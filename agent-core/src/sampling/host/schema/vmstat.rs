@@ -3,7 +3,7 @@
 use super::{Scale, Want, want};
 use crate::sampling::metrics::host;
 
-/// `/proc/vmstat`: mm/vmstat.c and include/linux/vm_event_item.h.
+/// `/proc/vmstat`: `mm/vmstat.c` and `include/linux/vm_event_item.h`.
 pub(in crate::sampling::host) const VMSTAT: &[Want] = &[
     want("pgpgin", host::PAGED_IN, Scale::Kib),
     want("pgpgout", host::PAGED_OUT, Scale::Kib),
