@@ -28,7 +28,8 @@ const FILES: [&str; 9] = [
 ];
 
 /// The node exporter's collectors of the same files.
-const COLLECTORS: [&str; 8] = ["cpu", "stat", "meminfo", "vmstat", "diskstats", "netdev", "loadavg", "pressure"];
+const COLLECTORS: [&str; 8] =
+    ["cpu", "stat", "meminfo", "vmstat", "diskstats", "netdev", "loadavg", "pressure"];
 
 /// A host of which nothing but the nine files can be seen.
 struct NineFiles {
@@ -129,10 +130,9 @@ fn main() {
         networks: sysinfo::Networks::new_with_refreshed_list().expect("sysinfo"),
         disks: sysinfo::Disks::new_with_refreshed_list().expect("sysinfo"),
     };
-    for (mode, rounds) in [
-        (Mode::Hot { batch: 200 }, hot_rounds),
-        (Mode::Cold { pause: Duration::from_secs(1) }, cold_rounds),
-    ] {
+    for (mode, rounds) in
+        [(Mode::Hot { batch: 200 }, hot_rounds), (Mode::Cold { pause: Duration::from_secs(1) }, cold_rounds)]
+    {
         let mut variants = vec![
             Variant::new("kept descriptors, bare pread", || bare.tick()),
             Variant::new("Bartizan", || nine.tick()),
@@ -159,7 +159,13 @@ fn main() {
     report.finish("host");
 }
 
-fn push(report: &mut Report, mode: Mode, samples: &Samples, of: Option<(&Samples, &'static str)>, goal: Goal) {
+fn push(
+    report: &mut Report,
+    mode: Mode,
+    samples: &Samples,
+    of: Option<(&Samples, &'static str)>,
+    goal: Goal,
+) {
     report.push(Row {
         name: samples.name.clone(),
         mode: mode.name().into(),

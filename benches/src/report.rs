@@ -127,17 +127,19 @@ impl Report {
     /// `BARTIZAN_BENCH_STRICT` is set.
     pub fn finish(&self, name: &str) {
         print!("{}", self.text());
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"),
-            PathBuf::from,
-        );
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
         let folder = target.join("bench");
-        let written = std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::write(folder.join(format!("{name}.json")), format!("{:#}\n", self.json())));
+        let written = std::fs::create_dir_all(&folder).and_then(|()| {
+            std::fs::write(folder.join(format!("{name}.json")), format!("{:#}\n", self.json()))
+        });
         if let Err(error) = written {
             eprintln!("{}: {error}", folder.display());
         }
-        let missed = self.rows.iter().any(|row| row.ratio.and_then(|(ratio, _)| row.goal.is_met(ratio)) == Some(false));
+        let missed = self
+            .rows
+            .iter()
+            .any(|row| row.ratio.and_then(|(ratio, _)| row.goal.is_met(ratio)) == Some(false));
         if missed && std::env::var_os("BARTIZAN_BENCH_STRICT").is_some() {
             std::process::exit(1);
         }

@@ -16,7 +16,8 @@
 use super::number::{Form, parse_number};
 use super::walk::{Grammar, Token, walk};
 
-/// Up to two values that a number goes to.
+/// Up to two values that a number goes to. The second follows from the first: whatever goes to slot 3 goes to the
+/// same second slot, or to none.
 pub type Targets = [Option<u32>; 2];
 
 /// What became of a reading.
@@ -42,12 +43,14 @@ pub enum SlotValue {
 }
 
 /// See the module's documentation.
+///
+/// A tick a second finds nothing of this in the caches, so what the first way touches is kept small: the previous
+/// reading, and 16 bytes a number and 16 a value for what changed.
 pub struct Layout {
     grammar: Grammar,
     fields: Box<[Field]>,
-    /// What stands before each number, one after the other, and what stands after the last.
-    literals: Box<[u8]>,
-    tail_length: usize,
+    slots: Box<[Slot]>,
+    dirty: Box<[bool]>,
     /// The last reading that fitted, and its length; length 0 is "none".
     previous: Box<[u8]>,
     previous_length: usize,
@@ -55,40 +58,42 @@ pub struct Layout {
     literal_mask: Box<[u8]>,
     /// The first number that ends beyond the beginning of each 8-byte word of `previous`.
     first_field: Box<[u32]>,
-    slots: Box<[Slot]>,
-    dirty: Box<[bool]>,
-    /// Sorted by hash: which values a number goes to, by its names.
+    /// What stands before each number, one after the other, and what stands after the last.
+    literals: Box<[u8]>,
+    literal_lengths: Box<[u32]>,
+    /// Sorted by hash: which value a number goes to, by its names.
     lookup: Box<[Known]>,
 }
 
 #[derive(Clone, Copy)]
 struct Field {
-    literal_length: u32,
-    /// Where it was last: from the spaces that pad it to behind its last digit.
+    /// Where it was last, from the spaces that pad it, and how long it was.
     start: u32,
-    end: u32,
+    length: u32,
     form: Form,
     /// `NOBODY` when no value wants it.
-    slots: [u32; 2],
-    value: Option<i64>,
+    slot: u32,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Slot {
-    /// Wide enough that no sum of numbers can wrap.
-    sum: i128,
+    sum: i64,
     /// Numbers of it that could not be used; `UNSEEN` when there was none at all.
     unusable: u32,
+    /// A second value that the same numbers go to.
+    also: u32,
 }
 
 #[derive(Clone, Copy)]
 struct Known {
     hash: u64,
-    slots: [u32; 2],
+    slot: u32,
 }
 
 const NOBODY: u32 = u32::MAX;
 const UNSEEN: u32 = u32::MAX;
+/// The sum itself does not fit; it is built up anew from the next reading.
+const OVERFLOWED: u32 = u32::MAX - 1;
 /// The bytes compared at a time.
 const BLOCK: usize = 64;
 const WORD: usize = 8;
@@ -109,11 +114,13 @@ impl Layout {
     ) -> Self {
         let mut fields = Vec::new();
         let mut literals = Vec::new();
+        let mut literal_lengths = Vec::new();
         let mut lookup = Vec::new();
+        let mut slots = vec![Slot { sum: 0, unusable: UNSEEN, also: NOBODY }; slot_count];
         let mut at = 0;
         walk(grammar, bytes, &mut |token| {
-            let slots = want(&token).map(|slot| slot.unwrap_or(NOBODY));
-            if token.start < at || slots.iter().any(|slot| *slot != NOBODY && *slot as usize >= slot_count) {
+            let [slot, also] = want(&token).map(|slot| slot.filter(|slot| (*slot as usize) < slot_count));
+            if token.start < at {
                 return;
             }
             // The padding belongs to the number, but one byte before it stays a word, so that two never touch.
@@ -122,16 +129,11 @@ impl Layout {
                 start -= 1;
             }
             literals.extend_from_slice(&bytes[at..start]);
-            fields.push(Field {
-                literal_length: narrow(start - at),
-                start: 0,
-                end: 0,
-                form: token.form,
-                slots,
-                value: None,
-            });
-            if slots != [NOBODY; 2] {
-                lookup.push(Known { hash: identity(grammar, &token), slots });
+            literal_lengths.push(narrow(start - at));
+            fields.push(Field { start: 0, length: 0, form: token.form, slot: slot.unwrap_or(NOBODY) });
+            if let Some(slot) = slot {
+                slots[slot as usize].also = also.unwrap_or(NOBODY);
+                lookup.push(Known { hash: identity(grammar, &token), slot });
             }
             at = token.end;
         });
@@ -143,14 +145,14 @@ impl Layout {
         let mut layout = Self {
             grammar,
             fields: fields.into(),
-            tail_length: bytes.len() - at.min(bytes.len()),
-            literals: literals.into(),
+            slots: slots.into(),
+            dirty: vec![true; slot_count].into(),
             previous: vec![0; capacity].into(),
             previous_length: 0,
             literal_mask: vec![0; capacity].into(),
             first_field: vec![0; capacity / WORD].into(),
-            slots: vec![Slot { sum: 0, unusable: UNSEEN }; slot_count].into(),
-            dirty: vec![true; slot_count].into(),
+            literals: literals.into(),
+            literal_lengths: literal_lengths.into(),
             lookup: lookup.into(),
         };
         if layout.update(bytes) != Update::Known {
@@ -170,7 +172,7 @@ impl Layout {
     #[must_use]
     pub fn value(&self, slot: usize) -> SlotValue {
         match self.slots[slot] {
-            Slot { unusable: 0, sum } => i64::try_from(sum).map_or(SlotValue::Beyond, SlotValue::Sum),
+            Slot { unusable: 0, sum, .. } => SlotValue::Sum(sum),
             Slot { unusable: UNSEEN, .. } => SlotValue::Missing,
             Slot { .. } => SlotValue::Beyond,
         }
@@ -246,10 +248,8 @@ impl Layout {
                 while let Some(field) =
                     self.fields.get(*next).filter(|field| (field.start as usize) < word_to)
                 {
-                    let (start, end) = (field.start as usize, field.end as usize);
-                    match parse_number(&bytes[start..end], field.form) {
-                        Some(number) if number.end == end - start => self.store(*next, number.value),
-                        _ => return false,
+                    if !self.update_field(*field, bytes) {
+                        return false;
                     }
                     *next += 1;
                 }
@@ -260,41 +260,60 @@ impl Layout {
         true
     }
 
-    /// A number has this value now.
+    /// A number that is as long as it was may have another value now; false when it is no number any more.
     #[inline]
-    fn store(&mut self, index: usize, value: Option<i64>) {
-        let field = &mut self.fields[index];
-        let before = std::mem::replace(&mut field.value, value);
-        if before == value || field.form == Form::Line {
+    fn update_field(&mut self, field: Field, bytes: &[u8]) -> bool {
+        if field.form == Form::Line {
+            return true;
+        }
+        let span = field.start as usize..field.end();
+        let Some(number) = parse_number(&bytes[span.clone()], field.form) else { return false };
+        if number.end != span.len() {
+            return false;
+        }
+        if field.slot != NOBODY {
+            let before = parse_number(&self.previous[span], field.form).and_then(|number| number.value);
+            self.replace(field.slot, before, number.value);
+        }
+        true
+    }
+
+    /// One of the numbers of a value, and of the one that follows it, was this and is that.
+    #[inline]
+    fn replace(&mut self, slot: u32, before: Option<i64>, now: Option<i64>) {
+        if before == now {
             return;
         }
-        for slot in field.slots {
-            if slot == NOBODY {
-                continue;
-            }
+        let also = self.slots[slot as usize].also;
+        for slot in [slot, also].into_iter().filter(|slot| *slot != NOBODY) {
             let state = &mut self.slots[slot as usize];
-            match before {
-                Some(before) => state.sum -= i128::from(before),
-                None => state.unusable -= 1,
-            }
-            match value {
-                Some(value) => state.sum += i128::from(value),
-                None => state.unusable += 1,
+            state.replace(before, now);
+            if state.unusable == OVERFLOWED {
+                // A sum that is lost can only be had by adding up everything again.
+                self.previous_length = 0;
             }
             self.dirty[slot as usize] = true;
         }
+    }
+
+    /// Nothing is known any more.
+    fn empty(&mut self) {
+        for slot in &mut self.slots {
+            slot.sum = 0;
+            slot.unusable = UNSEEN;
+        }
+        self.dirty.fill(true);
     }
 
     fn update_by_position(&mut self, bytes: &[u8]) -> Update {
         if bytes.len() > self.previous.len() {
             return Update::Changed;
         }
-        self.slots.fill(Slot { sum: 0, unusable: UNSEEN });
-        self.dirty.fill(true);
+        self.empty();
         let mut at = 0;
         let mut literal_at = 0;
-        for field in &mut self.fields {
-            let literal = &self.literals[literal_at..literal_at + field.literal_length as usize];
+        for (field, literal_length) in self.fields.iter_mut().zip(&self.literal_lengths) {
+            let literal = &self.literals[literal_at..literal_at + *literal_length as usize];
             literal_at += literal.len();
             if !bytes[at..].starts_with(literal) {
                 return if literal.starts_with(&bytes[at..]) { Update::Short } else { Update::Changed };
@@ -308,17 +327,13 @@ impl Layout {
                 };
             };
             field.start = narrow(at);
-            field.end = narrow(at + number.end);
-            field.value = number.value;
+            field.length = narrow(number.end);
             at += number.end;
-            for slot in field.slots {
-                if slot != NOBODY {
-                    self.slots[slot as usize].add(number.value);
-                }
+            if field.slot != NOBODY {
+                add(&mut self.slots, field.slot, number.value);
             }
         }
         let tail = &self.literals[literal_at..];
-        debug_assert_eq!(tail.len(), self.tail_length);
         if &bytes[at..] == tail {
             Update::Known
         } else if tail.starts_with(&bytes[at..]) {
@@ -335,8 +350,8 @@ impl Layout {
         let mut word_index = 0;
         let words = length.div_ceil(WORD);
         for (index, field) in self.fields.iter().enumerate() {
-            self.literal_mask[field.start as usize..field.end as usize].fill(0);
-            while word_index < words && word_index * WORD < field.end as usize {
+            self.literal_mask[field.start as usize..field.end()].fill(0);
+            while word_index < words && word_index * WORD < field.end() {
                 self.first_field[word_index] = narrow(index);
                 word_index += 1;
             }
@@ -348,20 +363,21 @@ impl Layout {
     /// [`SlotValue::Missing`].
     pub fn update_from_scratch(&mut self, bytes: &[u8]) {
         self.previous_length = 0;
-        self.slots.fill(Slot { sum: 0, unusable: UNSEEN });
-        self.dirty.fill(true);
+        self.empty();
         let (grammar, lookup, slots) = (self.grammar, &self.lookup, &mut self.slots);
         walk(grammar, bytes, &mut |token| {
             let hash = identity(grammar, &token);
             let Ok(index) = lookup.binary_search_by_key(&hash, |known| known.hash) else { return };
             let value =
                 parse_number(&bytes[token.start..token.end], token.form).and_then(|number| number.value);
-            for slot in lookup[index].slots {
-                if slot != NOBODY {
-                    slots[slot as usize].add(value);
-                }
-            }
+            add(slots, lookup[index].slot, value);
         });
+    }
+}
+
+impl Field {
+    fn end(self) -> usize {
+        (self.start + self.length) as usize
     }
 }
 
@@ -370,10 +386,39 @@ impl Slot {
         if self.unusable == UNSEEN {
             self.unusable = 0;
         }
-        match value {
-            Some(value) => self.sum += i128::from(value),
+        if self.unusable == OVERFLOWED {
+            return;
+        }
+        match value.map(|value| self.sum.checked_add(value)) {
+            Some(Some(sum)) => self.sum = sum,
+            Some(None) => self.unusable = OVERFLOWED,
             None => self.unusable += 1,
         }
+    }
+
+    #[inline]
+    fn replace(&mut self, before: Option<i64>, now: Option<i64>) {
+        if self.unusable == OVERFLOWED {
+            return;
+        }
+        match before.map(|before| self.sum.checked_sub(before)) {
+            Some(Some(sum)) => self.sum = sum,
+            Some(None) => self.unusable = OVERFLOWED,
+            None => self.unusable = self.unusable.saturating_sub(1),
+        }
+        if self.unusable != OVERFLOWED {
+            self.add(now);
+        }
+    }
+}
+
+/// A number goes to a value, and to the one that follows it.
+fn add(slots: &mut [Slot], slot: u32, value: Option<i64>) {
+    let state = &mut slots[slot as usize];
+    state.add(value);
+    let also = state.also;
+    if also != NOBODY {
+        slots[also as usize].add(value);
     }
 }
 
