@@ -49,9 +49,10 @@ pub(crate) fn grow(root: &Path, text: &str) {
 /// A QEMU with one disk and one tap, as a description of a tree.
 pub(crate) fn qemu_tree(pid: u32, start_ticks: u64, vcpus: u32) -> String {
     use std::fmt::Write as _;
+    let rest = " 0".repeat(28);
     let mut text = format!(
         "proc/{pid}/stat = {pid} (qemu-system-x86) S 1 {pid} {pid} 0 -1 138412416 1 0 0 0 5 3 0 0 20 0 3 0 \
-         {start_ticks} 900 100\n\
+         {start_ticks} 900 100{rest}\n\
          proc/{pid}/status = Name:\\tqemu-system-x86\\nTgid:\\t{pid}\\nPid:\\t{pid}\n\
          proc/{pid}/comm = qemu-system-x86\n\
          proc/{pid}/cmdline = /usr/bin/qemu-system-x86_64\\0-name\\0guest=vm{pid},debug-threads=on\\0-drive\\0\
