@@ -13,7 +13,7 @@ use crate::sampling::frame::{Entity, Frame};
 use crate::sampling::host::{HostLabels, HostPlan};
 use crate::sampling::monitors::Monitors;
 use crate::sys::clock::{Clock, thread_cpu_ns};
-use crate::sys::{descriptors, pidfd};
+use crate::sys::descriptors;
 use nix::sys::epoll::Epoll;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -246,12 +246,6 @@ impl Planner {
                 Err(_) => return,
             }
         }
-        // Before anything is read: what is read afterwards is of this process or of one whose end the pidfd tells.
-        let pidfd = match self.config.roots.is_live().then(|| pidfd::open(look.pid)) {
-            Some(Err(nix::errno::Errno::ESRCH)) => return,
-            Some(Ok(pidfd)) => Some(pidfd),
-            Some(Err(_)) | None => None,
-        };
         let known_name = self.watch.info(look.pid).and_then(|info| info.debugfs_name.clone());
         let debugfs_name = look.debugfs_name.as_deref().or(known_name.as_deref());
         let evidence = Evidence { announced: look.announced, debugfs_name };
@@ -262,8 +256,7 @@ impl Planner {
                 if look.just_announced() {
                     self.watch.plan_anew(look.pid);
                 }
-                let entered =
-                    self.watch.enter(&self.config, *found, pidfd, *descriptors_left, &mut self.outbox);
+                let entered = self.watch.enter(&self.config, *found, *descriptors_left, &mut self.outbox);
                 let taken = self.watch.held().saturating_sub(held_before);
                 *descriptors_left = descriptors_left.saturating_sub(taken);
                 if matches!(entered, Entered::Planned(_) | Entered::Same) {

@@ -16,7 +16,7 @@ use crate::sampling::metrics::Scope;
 use crate::sampling::vm::VmPlan;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -151,13 +151,12 @@ impl Watch {
         (!watched.ending && watched.info.pid == pid).then_some(watched)
     }
 
-    /// Enters what an inspection found: watches a new VM, or plans a known one anew when it has
-    /// changed or [`plan_anew`](Watch::plan_anew) was called. `pidfd` was opened before the inspection, thus speaks of the same process or of one that ended.
+    /// Enters what an inspection found: watches a new VM, or plans a known one anew when it has changed or
+    /// [`plan_anew`](Watch::plan_anew) was called.
     pub(super) fn enter(
         &mut self,
         config: &Config,
         found: Found,
-        pidfd: Option<OwnedFd>,
         descriptors_left: usize,
         outbox: &mut VecDeque<ToHot>,
     ) -> Entered {
@@ -175,9 +174,9 @@ impl Watch {
             self.refuse(&found, before.as_deref(), outbox);
             return Entered::Refused;
         };
-        let (mut plan, reports) = VmPlan::open(&info, config, descriptors_left);
+        let (plan, reports) = VmPlan::open(&info, config, descriptors_left);
         info.sources = merged(reports, &found.sources);
-        if !self.still_the_same(config, &found, &pidfd) {
+        if !still_the_same(config, &found) {
             // Rows that were taken for this look go back; those a known VM had stay with it until its exit is seen.
             let kept: Vec<Entity> =
                 before.iter().flat_map(|info| info.parts().chain([info.entity])).collect();
@@ -185,7 +184,7 @@ impl Watch {
             taken.collect::<Vec<_>>().into_iter().for_each(|entity| self.give_back(entity));
             return Entered::Gone;
         }
-        if let Some(pidfd) = &pidfd {
+        if let Some(pidfd) = &plan.pidfd {
             let entity = info.entity;
             let data = u64::from(entity.generation) << 32 | u64::from(entity.row);
             // Without this the exit is still noticed, by the first read that fails.
@@ -193,7 +192,6 @@ impl Watch {
                 log::warn!("the exit of VM {} is noticed late: epoll: {errno}", info.name);
             }
         }
-        plan.pidfd = pidfd;
         self.held += plan.descriptors();
         self.install(info, found, plan, freed, outbox)
     }
@@ -279,15 +277,6 @@ impl Watch {
         }
     }
 
-    /// Whether the process that was inspected is the one the pidfd speaks of, and still runs.
-    fn still_the_same(&self, config: &Config, found: &Found, pidfd: &Option<OwnedFd>) -> bool {
-        if pidfd.is_none() && config.roots.is_live() {
-            log::debug!("no pidfd for {}: its exit is noticed by the first read that fails", found.pid);
-        }
-        let stat = Process::new(&config.roots.proc, found.pid).stat();
-        stat.is_ok_and(|stat| stat.start_ticks == found.start_ticks && !stat.ended())
-    }
-
     /// Watches a VM no longer.
     pub(super) fn retire(&mut self, entity: Entity, outbox: &mut VecDeque<ToHot>) {
         if self.end(entity) {
@@ -364,6 +353,12 @@ impl Watch {
     pub(super) fn is_refused(&self, pid: i32) -> bool {
         self.refused.iter().any(|(refused, _)| *refused == pid)
     }
+}
+
+/// Whether the process that was inspected, and then opened, is still the same and runs.
+fn still_the_same(config: &Config, found: &Found) -> bool {
+    let stat = Process::new(&config.roots.proc, found.pid).stat();
+    stat.is_ok_and(|stat| stat.start_ticks == found.start_ticks && !stat.ended())
 }
 
 fn describe(entity: Entity, found: &Found) -> VmInfo {

@@ -167,7 +167,12 @@ impl OpenVm {
         let gone = |errno| if errno == Errno::ENOENT { Errno::ESRCH } else { errno };
         let dir = open_directory(&roots.proc.join(info.pid.to_string())).map_err(gone)?;
         let task_dir = open_directory(&roots.proc.join(format!("{}/task", info.pid))).map_err(gone)?;
-        let pidfd = if roots.is_live() { Some(pidfd::open(info.pid)?) } else { None };
+        let pidfd = match roots.is_live().then(|| pidfd::open(info.pid)) {
+            Some(Err(Errno::ESRCH)) => return Err(Errno::ESRCH),
+            // Before Linux 5.3, or in a sandbox: the exit is then noticed by the first read that fails.
+            Some(Err(_)) | None => None,
+            Some(Ok(pidfd)) => Some(pidfd),
+        };
         // The directory, the pidfd and the two others of the plan.
         (0..3).for_each(|_| _ = budget.take());
 
