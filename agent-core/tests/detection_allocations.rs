@@ -34,7 +34,9 @@ impl Noise {
 fn two_thousand_stormy_ticks_allocate_nothing_and_free_nothing() {
     let config = Config::from_toml(LIMITS, None).unwrap_or_else(|error| panic!("{error}"));
     let (mut writer, frame) = Frame::new(&config.limits).expect("memory");
-    Source::ALL.into_iter().for_each(|source| frame.set_period_ns(source, 1_000_000_000));
+    for source in Source::ALL {
+        frame.set_period_ns(source, 1_000_000_000);
+    }
     let mut detector = Detector::build(&config).expect("builds");
     let mut other = Detector::build(&Config { rules: Vec::new(), ..config.clone() }).expect("builds");
     let roster = Roster::new(&config.limits);

@@ -9,7 +9,7 @@ use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use std::time::Duration;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// The shipped rules with less patience, since a test has little.
 const RULES: &str = "\

@@ -68,7 +68,7 @@ fn table() -> String {
             if info.metric.is_empty() { "the VM's process".to_owned() } else { format!("`{}`", info.metric) },
             info.description.replace('|', "\\|"),
         ];
-        table.push_str(&format!("| {} |\n", cells.join(" | ")));
+        table.extend(["| ", &cells.join(" | "), " |\n"]);
     }
     table
 }
