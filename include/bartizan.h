@@ -1,0 +1,1074 @@
+/*
+ * Bartizan: an embedded host security agent. Watches a hypervisor host and its virtual machines, and says what is wrong.
+ *
+ * This header is the authoritative documentation of the C ABI. It is generated from agent-ffi; do not edit it.
+ *
+ *     btz_agent *agent = NULL;
+ *     btz_error error = BTZ_ERROR_INIT;
+ *     if (btz_agent_new(BTZ_ABI_VERSION, NULL, &agent, &error) != BTZ_OK) { ... error.message ... }
+ *     btz_agent_start(agent, &error);
+ *     ... poll btz_agent_alert_fd(agent), then btz_agent_alerts(); read values when wanted ...
+ *     btz_agent_free(agent);
+ *
+ * What holds for everything here, unless an item says otherwise:
+ *
+ * Status.     Functions return BTZ_OK or a negative BTZ_ERR_*. Results are written only on success. A call that can be
+ *             refused for many reasons takes a btz_error, which belongs to the caller and may be NULL. Any call may
+ *             return BTZ_ERR_NULL, BTZ_ERR_HANDLE, BTZ_ERR_REENTRY, BTZ_ERR_INTERNAL and, on an agent, BTZ_ERR_FORKED
+ *             and BTZ_ERR_FAULTED; "Errors" lists the others.
+ * Pointers.   Must point to what the call says, aligned, for the duration of the call. NULL is allowed only where it is
+ *             mentioned; elsewhere it is BTZ_ERR_NULL. Nothing that is passed in is kept.
+ * Structs.    Begin with struct_size, which the caller sets to sizeof by the BTZ_*_INIT macro or the init function; in
+ *             arrays, `stride` takes its place. The rules are those of openat2(2): a shorter struct than the library's is
+ *             from an older caller, and is served; a longer one is from a newer caller, and is served if what the
+ *             library does not know is zero (on the way out, the library makes it zero). No struct has padding.
+ * Texts.      In: pointer and length, UTF-8. Out: arrays inside structs, or (buffer, capacity, *needed), always
+ *             NUL-terminated and cut between characters. Static texts are never freed. The library never returns memory
+ *             that the caller must free; handles are ended by their own functions.
+ * Threads.    "any": from any thread, several at the same time. "one at a time": a call beside another returns
+ *             BTZ_ERR_BUSY and does nothing.
+ * Fork.       In a child process every call on the parent's agent returns BTZ_ERR_FORKED. Descriptors are CLOEXEC.
+ * Faults.     A call that fails inside (a bug) returns an error, and the agent is faulted: only btz_agent_free() works.
+ *             The library never aborts, exits, prints, or sets a signal handler, and its threads block all signals.
+ * Unloading.  Do not dlclose() the library while an agent or a log hook lives.
+ * Versions.   "Since" says in which version of the ABI an item appeared. Within a major version items are only added.
+ */
+
+#ifndef BARTIZAN_H
+#define BARTIZAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "bartizan_metrics.h"
+
+/* The major version of the ABI that this header describes: the number in the library's SONAME. Since: 0.1 */
+#define BTZ_ABI_MAJOR 0
+
+/* The minor version of the ABI that this header describes: grows with every addition. Since: 0.1 */
+#define BTZ_ABI_MINOR 1
+
+/*
+ * What to pass as `abi`: major * 65536 + minor. A library serves callers of the same major version and of no higher
+ * minor version than its own. Since: 0.1
+ */
+#define BTZ_ABI_VERSION 1
+
+/* In a field of btz_options: zero, none, off. (0 there means: leave as it is.) Since: 0.1 */
+#define BTZ_ZERO 4294967295
+
+/* In btz_options: on. Since: 0.1 */
+#define BTZ_ON 1
+
+/* The cheapest way that works. Since: 0.1 */
+#define BTZ_THREAD_TIER_AUTO 1
+
+/* A kept descriptor per thread. Since: 0.1 */
+#define BTZ_THREAD_TIER_KEPT_FD 2
+
+/* Open, read, close. Since: 0.1 */
+#define BTZ_THREAD_TIER_OPEN_EACH 3
+
+/* The cheapest way that works. Since: 0.1 */
+#define BTZ_KVM_TIER_AUTO 1
+
+/* KVM's binary statistics, from descriptors duplicated out of the VMM. Since: 0.1 */
+#define BTZ_KVM_TIER_STATS_FD 2
+
+/* The text files in debugfs. Since: 0.1 */
+#define BTZ_KVM_TIER_DEBUGFS 3
+
+/* QMP query-stats. Since: 0.1 */
+#define BTZ_KVM_TIER_QMP 4
+
+/* Not at all. Since: 0.1 */
+#define BTZ_KVM_TIER_OFF 5
+
+/* It has no threads: the host drives it, or it was stopped. Since: 0.1 */
+#define BTZ_STATE_IDLE 0
+
+/* Its own threads run. Since: 0.1 */
+#define BTZ_STATE_RUNNING 1
+
+/* A part of it failed; what it shows is what was last known. Since: 0.1 */
+#define BTZ_STATE_FAULTED 2
+
+/* How long btz_agent_free() waits for the agent's own threads, in milliseconds. Since: 0.1 */
+#define BTZ_FREE_TIMEOUT_MS 5000
+
+/* The host as a whole. Since: 0.1 */
+#define BTZ_SCOPE_HOST 1
+
+/* One logical CPU of the host. Since: 0.1 */
+#define BTZ_SCOPE_CPU 2
+
+/* One NUMA node. Since: 0.1 */
+#define BTZ_SCOPE_NODE 3
+
+/* One block device of the host. Since: 0.1 */
+#define BTZ_SCOPE_BLOCK 4
+
+/* One network device of the host. Since: 0.1 */
+#define BTZ_SCOPE_NET 5
+
+/* One virtual machine. Since: 0.1 */
+#define BTZ_SCOPE_VM 6
+
+/* One virtual CPU. Since: 0.1 */
+#define BTZ_SCOPE_VCPU 7
+
+/* One network interface of a VM, seen from the host. Since: 0.1 */
+#define BTZ_SCOPE_VMNET 8
+
+/* One disk of a VM. Since: 0.1 */
+#define BTZ_SCOPE_VMDISK 9
+
+/* The agent itself. Since: 0.1 */
+#define BTZ_SCOPE_AGENT 10
+
+/* Some process that holds a KVM VM. Since: 0.1 */
+#define BTZ_VMM_OTHER 0
+
+/* QEMU. Since: 0.1 */
+#define BTZ_VMM_QEMU 1
+
+/* Firecracker. Since: 0.1 */
+#define BTZ_VMM_FIRECRACKER 2
+
+/* Cloud Hypervisor. Since: 0.1 */
+#define BTZ_VMM_CLOUD_HYPERVISOR 3
+
+/* crosvm. Since: 0.1 */
+#define BTZ_VMM_CROSVM 4
+
+/* In btz_vm.flags: libvirt manages it. Since: 0.1 */
+#define BTZ_VM_LIBVIRT 1
+
+/* In btz_vm.flags: a text was longer than its field. Since: 0.1 */
+#define BTZ_VM_TRUNCATED 2
+
+/* Not read yet. Since: 0.1 */
+#define BTZ_AVAILABILITY_PENDING 0
+
+/* Good. Since: 0.1 */
+#define BTZ_AVAILABILITY_OK 1
+
+/* The last value there was; its source has not answered for more than three of its periods. Since: 0.1 */
+#define BTZ_AVAILABILITY_STALE 2
+
+/* This kernel, machine or VMM does not have it. Since: 0.1 */
+#define BTZ_AVAILABILITY_UNSUPPORTED 3
+
+/* It exists, but this process may not read it. Since: 0.1 */
+#define BTZ_AVAILABILITY_DENIED 4
+
+/* What it described no longer exists. Since: 0.1 */
+#define BTZ_AVAILABILITY_GONE 5
+
+/* The read failed, or what was read made no sense. Since: 0.1 */
+#define BTZ_AVAILABILITY_ERROR 6
+
+/* Only grows, until whatever counts it starts anew. Since: 0.1 */
+#define BTZ_KIND_COUNTER 1
+
+/* Goes up and down. Since: 0.1 */
+#define BTZ_KIND_GAUGE 2
+
+/* A plain number of things. Since: 0.1 */
+#define BTZ_UNIT_COUNT 1
+
+/* Bytes. Since: 0.1 */
+#define BTZ_UNIT_BYTES 2
+
+/* Nanoseconds; scaled to seconds. Since: 0.1 */
+#define BTZ_UNIT_NANOSECONDS 3
+
+/* Parts per million; scaled to a ratio. Since: 0.1 */
+#define BTZ_UNIT_PARTS_PER_MILLION 4
+
+/* Thousandths of a degree; scaled to degrees Celsius. Since: 0.1 */
+#define BTZ_UNIT_MILLICELSIUS 5
+
+/* Millionths of a joule; scaled to joules. Since: 0.1 */
+#define BTZ_UNIT_MICROJOULES 6
+
+/* Hertz. Since: 0.1 */
+#define BTZ_UNIT_HERTZ 7
+
+/* 0 or 1, or the number of a state that the help text lists. Since: 0.1 */
+#define BTZ_UNIT_STATE 8
+
+/* The condition holds. Since: 0.1 */
+#define BTZ_ALERT_FIRING 1
+
+/* The condition of an earlier alert with the same id no longer holds. Since: 0.1 */
+#define BTZ_ALERT_RESOLVED 2
+
+/* Worth knowing. Since: 0.1 */
+#define BTZ_SEVERITY_INFO 1
+
+/* Worth looking at today. Since: 0.1 */
+#define BTZ_SEVERITY_WARNING 2
+
+/* Worth waking somebody. Since: 0.1 */
+#define BTZ_SEVERITY_CRITICAL 3
+
+/* Something is broken. Since: 0.1 */
+#define BTZ_LOG_ERROR 1
+
+/* Something is odd. Since: 0.1 */
+#define BTZ_LOG_WARN 2
+
+/* Something noteworthy happened. Since: 0.1 */
+#define BTZ_LOG_INFO 3
+
+/* For who looks into a problem. Since: 0.1 */
+#define BTZ_LOG_DEBUG 4
+
+/* Everything. Since: 0.1 */
+#define BTZ_LOG_TRACE 5
+
+/*
+ * An agent. Made by btz_agent_new(), ended by btz_agent_free(). All calls may be made from any thread and at the same
+ * time, unless a call says otherwise; those that exclude each other return BTZ_ERR_BUSY and never wait. Since: 0.1
+ */
+typedef struct btz_agent btz_agent;
+
+/*
+ * A configuration. Made by btz_config_new(), btz_config_from_toml() or btz_config_from_file(), ended by
+ * btz_config_free(). Belongs to one thread at a time. Agents copy it. Since: 0.1
+ */
+typedef struct btz_config btz_config;
+
+/* What a call returns: BTZ_OK, or a negative BTZ_ERR_* constant. Since: 0.1 */
+typedef int32_t btz_status;
+
+/*
+ * Room for an error's text, which the caller owns and hands in where a call has an `error` parameter; NULL is allowed
+ * there. Set struct_size with BTZ_ERROR_INIT or btz_error_init(). Written only when the call fails. A struct_size that
+ * is too small is left alone: the status still says what happened. Since: 0.1
+ */
+typedef struct btz_error {
+    /* sizeof(btz_error). */
+    uint32_t struct_size;
+    /* The same as the status returned. */
+    btz_status code;
+    /* What is wrong and the cure, for people; UTF-8, NUL-terminated, cut to fit. May have several lines. */
+    char message[1016];
+} btz_error;
+
+/*
+ * Numbers of a configuration. In every field 0 means "leave as it is", and BTZ_ZERO means 0 (none, off, automatic).
+ * What the numbers do, and their ranges, is described in docs/configuration.md under the same names. Since: 0.1
+ */
+typedef struct btz_options {
+    /* sizeof(btz_options). */
+    uint32_t struct_size;
+    /* limits.vms: virtual machines that can be watched. */
+    uint32_t vms;
+    /* limits.vcpus: virtual CPUs of all VMs. */
+    uint32_t vcpus;
+    /* limits.vm_nics: network interfaces of all VMs. */
+    uint32_t vm_nics;
+    /* limits.vm_disks: disks of all VMs. */
+    uint32_t vm_disks;
+    /* limits.cpus: logical CPUs of the host. */
+    uint32_t cpus;
+    /* limits.nodes: NUMA nodes of the host. */
+    uint32_t nodes;
+    /* limits.block_devices: block devices of the host. */
+    uint32_t block_devices;
+    /* limits.net_devices: network devices of the host. */
+    uint32_t net_devices;
+    /* limits.alerts: alerts that can wait. */
+    uint32_t alerts;
+    /* limits.history_ticks: ticks kept in the flight recorder. */
+    uint32_t history_ticks;
+    /* sampling.interval_ms: time between two ticks. */
+    uint32_t interval_ms;
+    /* sampling.slow_every_ticks: period of the dear sources. */
+    uint32_t slow_every_ticks;
+    /* sampling.monitor_every_ticks: period of questions to monitors; BTZ_ZERO is never. */
+    uint32_t monitor_every_ticks;
+    /* sampling.descriptors_max: descriptors the sampler may keep; BTZ_ZERO is what the soft limit leaves. */
+    uint32_t descriptors_max;
+    /* sampling.perf_events: BTZ_ON or BTZ_ZERO. */
+    uint32_t perf_events;
+    /* sampling.thread_tier: BTZ_THREAD_TIER_*. */
+    uint32_t thread_tier;
+    /* sampling.kvm_tier: BTZ_KVM_TIER_*. */
+    uint32_t kvm_tier;
+    /* discovery.full_scan_s: seconds between two full scans. */
+    uint32_t full_scan_s;
+    /* discovery.without_kvm: also watch emulated guests; BTZ_ON or BTZ_ZERO. */
+    uint32_t without_kvm;
+    /* budget.cpu_permille: thousandths of one core; BTZ_ZERO is no budget. */
+    uint32_t cpu_permille;
+    /* alerts.per_rule_per_minute_max: more alerts than that are suppressed, and counted. */
+    uint32_t alerts_per_rule_per_minute_max;
+} btz_options;
+
+/*
+ * Names one thing that has values: the host, a VM, a vCPU, a disk, the agent. A number to be passed on and compared,
+ * never computed with; 0 is none. A thing that comes back after it was gone has another number. Since: 0.1
+ */
+typedef uint64_t btz_entity;
+
+/* One virtual machine. Texts are UTF-8, NUL-terminated, cut to fit, and empty when unknown. Since: 0.1 */
+typedef struct btz_vm {
+    /* sizeof(btz_vm), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_VMM_*: what runs it. */
+    uint32_t vmm;
+    /* By which its values are read. */
+    btz_entity entity;
+    /* The VMM's process. */
+    int32_t pid;
+    /* BTZ_VM_*. */
+    uint32_t flags;
+    /* When the process started, in clock ticks since boot: with the PID it names one process for ever. */
+    uint64_t start_ticks;
+    /* How many virtual CPUs it has. */
+    uint32_t vcpus;
+    /* How many network interfaces. */
+    uint32_t nics;
+    /* How many disks. */
+    uint32_t disks;
+    /* How many other threads its VMM has. */
+    uint32_t other_threads;
+    /* Its UUID; zero when it tells none. */
+    uint8_t uuid[16];
+    /* Its name; "vm-<pid>" when it tells none. */
+    char name[128];
+    /* Its tenant, by the configured rules. */
+    char tenant[64];
+    /* The path of its cgroup below the cgroup root. */
+    char cgroup[256];
+    /* The path of the socket its monitor listens on. */
+    char monitor[128];
+} btz_vm;
+
+/* A part of a VM or of the host. Since: 0.1 */
+typedef struct btz_part {
+    /* sizeof(btz_part), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_SCOPE_*. */
+    uint32_t scope;
+    /* By which its values are read. */
+    btz_entity entity;
+    /* vCPU: its number in the VM. CPU, node: its number on the host. Others: 0. */
+    uint32_t index;
+    /* vCPU: its thread. Others: 0. */
+    int32_t tid;
+    /* Network interface: the tap. Disk: the VMM's name for it. Device of the host: its name. NUL-terminated. */
+    char name[64];
+    /* Disk: the image or device behind it. NUL-terminated, cut to fit. */
+    char path[256];
+} btz_part;
+
+/* How a source is read, and why not better. Since: 0.1 */
+typedef struct btz_source {
+    /* sizeof(btz_source), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_SOURCE_*. */
+    uint32_t source;
+    /* BTZ_AVAILABILITY_*: whether it works. */
+    uint32_t availability;
+    /* 0. */
+    uint32_t reserved;
+    /* Its name, such as "kvm". */
+    char name[32];
+    /* The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
+    char tier[32];
+    /* Why this tier and no better one; where something is closed, which capability or permission opens it. */
+    char reason[256];
+} btz_source;
+
+/*
+ * One value. Unavailable is never 0: unless availability is OK or STALE, raw is INT64_MIN and scaled is not a number.
+ * Since: 0.1
+ */
+typedef struct btz_value {
+    /* sizeof(btz_value). */
+    uint32_t struct_size;
+    /* BTZ_AVAILABILITY_*. */
+    uint8_t availability;
+    /* BTZ_KIND_*. */
+    uint8_t kind;
+    /* BTZ_UNIT_*: the unit of raw. */
+    uint8_t unit;
+    /* BTZ_SOURCE_*: where it is read. */
+    uint8_t source;
+    /* In the small unit: exact. */
+    int64_t raw;
+    /* In the base unit that is exported: seconds, bytes, ratios, degrees, joules. */
+    double scaled;
+    /* When its source was last read, CLOCK_MONOTONIC nanoseconds; 0 when it never was. */
+    uint64_t read_at_ns;
+    /* How long ago that was, in nanoseconds; UINT64_MAX when it never was. */
+    uint64_t age_ns;
+} btz_value;
+
+/* A tick. Since: 0.1 */
+typedef struct btz_tick {
+    /* sizeof(btz_tick). */
+    uint32_t struct_size;
+    /* 0. */
+    uint32_t reserved;
+    /* Counts from 1; 0 is "before the first tick". */
+    uint64_t number;
+    /* CLOCK_MONOTONIC, in nanoseconds. */
+    uint64_t mono_ns;
+    /* CLOCK_REALTIME, in nanoseconds since the epoch. */
+    int64_t wall_ns;
+} btz_tick;
+
+/* What to read: a metric of an entity. Since: 0.1 */
+typedef struct btz_query {
+    /* Of what. */
+    btz_entity entity;
+    /* BTZ_* of bartizan_metrics.h; must be a metric of the entity's scope. */
+    uint32_t metric;
+    /* 0. */
+    uint32_t reserved;
+} btz_query;
+
+/* One value of the past. Unless availability is OK, raw is INT64_MIN and scaled is not a number. Since: 0.1 */
+typedef struct btz_point {
+    /* sizeof(btz_point), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_AVAILABILITY_*. */
+    uint32_t availability;
+    /* The number of its tick. */
+    uint64_t tick;
+    /* When the tick was, CLOCK_MONOTONIC nanoseconds. */
+    uint64_t mono_ns;
+    /* When the tick was, CLOCK_REALTIME nanoseconds since the epoch. */
+    int64_t wall_ns;
+    /* In the small unit: exact. */
+    int64_t raw;
+    /* In the base unit that is exported. */
+    double scaled;
+} btz_point;
+
+/* A metric's description. Texts are NUL-terminated and never cut. Since: 0.1 */
+typedef struct btz_metric {
+    /* sizeof(btz_metric). */
+    uint32_t struct_size;
+    /* BTZ_* of bartizan_metrics.h. */
+    uint32_t id;
+    /* BTZ_SCOPE_*. */
+    uint8_t scope;
+    /* BTZ_KIND_*. */
+    uint8_t kind;
+    /* BTZ_UNIT_*: the unit of raw values. */
+    uint8_t unit;
+    /* BTZ_SOURCE_*: where it is read. */
+    uint8_t source;
+    /* 0. */
+    uint32_t reserved;
+    /* What a raw value is multiplied with to get the exported one. */
+    double scale;
+    /* Its name in OpenMetrics style, without "bartizan_" and "_total". */
+    char name[96];
+    /* The unit of scaled values, such as "seconds"; empty when it has none. */
+    char exported_unit[16];
+    /* The first kernel (or VMM, where it says so) that has it. */
+    char since[64];
+    /* One sentence for people. */
+    char help[256];
+} btz_metric;
+
+/*
+ * What became of the alerts that were produced: at every instant,
+ * produced = delivered + suppressed + dropped + in_flight. Since: 0.1
+ */
+typedef struct btz_accounting {
+    /* sizeof(btz_accounting). */
+    uint32_t struct_size;
+    /* 0. */
+    uint32_t reserved;
+    /* Made by detection. */
+    uint64_t produced;
+    /* Handed to a caller of btz_agent_alerts(). */
+    uint64_t delivered;
+    /* Held back on purpose: a rate limit. */
+    uint64_t suppressed;
+    /* Lost because the ring was full. */
+    uint64_t dropped;
+    /* Waiting in the ring. */
+    uint64_t in_flight;
+} btz_accounting;
+
+/* What the agent costs, and what it had to leave out. More of the same is in the metrics BTZ_AGENT_*. Since: 0.1 */
+typedef struct btz_cost {
+    /* sizeof(btz_cost). */
+    uint32_t struct_size;
+    /* The step of degradation in force to keep the CPU budget; 0 is none. */
+    uint32_t degradation;
+    /* Ticks completed. */
+    uint64_t ticks;
+    /* Ticks whose deadline had passed by a whole period when the sampler came round. */
+    uint64_t ticks_missed;
+    /* CPU time spent in ticks, in nanoseconds. */
+    uint64_t sampler_cpu_ns;
+    /* CPU time spent on what may block, in nanoseconds. */
+    uint64_t planner_cpu_ns;
+    /* Both, over the last minute, in millionths of one core. */
+    uint64_t cpu_ppm;
+    /* Memory set aside when the agent was made, in bytes. */
+    uint64_t memory_reserved_bytes;
+    /* Descriptors held for sampling. */
+    uint64_t descriptors;
+    /* VMs that were seen but not watched because a declared limit was reached, since the start. */
+    uint64_t vms_refused;
+} btz_cost;
+
+/* One alert. Texts are UTF-8, NUL-terminated. Since: 0.1 */
+typedef struct btz_alert {
+    /* sizeof(btz_alert), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_ALERT_FIRING or BTZ_ALERT_RESOLVED. */
+    uint32_t state;
+    /* BTZ_SEVERITY_*. */
+    uint32_t severity;
+    /* The metric that was looked at: BTZ_* of bartizan_metrics.h. */
+    uint32_t metric;
+    /* The same for the firing and the resolving of one condition. */
+    uint64_t id;
+    /* Counts all alerts produced, from 1; a gap is a loss or a suppression, and is in the accounts. */
+    uint64_t sequence;
+    /* The number of the tick that made it. */
+    uint64_t tick;
+    /* What it is about. */
+    btz_entity entity;
+    /* When the condition began, CLOCK_MONOTONIC nanoseconds. */
+    uint64_t since_mono_ns;
+    /* When the alert was made, CLOCK_REALTIME nanoseconds since the epoch. */
+    int64_t at_wall_ns;
+    /* What was seen, in the exported unit; a rate is per second. */
+    double observed;
+    /* Lower end of what was expected; negative infinity when there is none. */
+    double expected_min;
+    /* Upper end of what was expected; infinity when there is none. */
+    double expected_max;
+    /* The VM's UUID; zero when there is none. */
+    uint8_t uuid[16];
+    /* The rule that spoke. */
+    char rule[56];
+    /* The VM it is about, or the device or CPU of the host; empty for the host as a whole. */
+    char subject[72];
+    /* The VM's tenant; empty when unknown. */
+    char tenant[40];
+    /* One sentence for people. */
+    char message[264];
+} btz_alert;
+
+/*
+ * Receives one line of the library's log: user as given to btz_log_set(); level, BTZ_LOG_*; target, the part of the
+ * library that speaks; message, NUL-terminated UTF-8 of length bytes, at most 1023, cut to fit. Both texts are valid
+ * during the call only.
+ *
+ * Threads: called from whatever thread is inside a btz_ call, and from the agent's own threads ("btz-planner",
+ * "btz-sampler"); several at the same time: it must be thread-safe. It must return soon, must not unwind (no C++
+ * exception, no longjmp), and must not call any btz_ function: such a call returns BTZ_ERR_REENTRY. Since: 0.1
+ */
+typedef void (*btz_log_fn)(void *user, uint32_t level, const char *target, const char *message, size_t length);
+
+/* Done. Since: 0.1 */
+#define BTZ_OK 0
+
+/* A pointer that must not be NULL is NULL. Since: 0.1 */
+#define BTZ_ERR_NULL -1
+
+/* An argument has a value that it must not have. Since: 0.1 */
+#define BTZ_ERR_ARGUMENT -2
+
+/*
+ * A struct_size or stride is smaller than the smallest this library knows, or what lies beyond the size it knows is
+ * not zero: the caller asks for something this library cannot do. Since: 0.1
+ */
+#define BTZ_ERR_SIZE -3
+
+/* The caller was compiled against an ABI that this library does not serve. Since: 0.1 */
+#define BTZ_ERR_ABI -4
+
+/* Not a handle, or one that was freed. Seen on a best-effort base only: using a freed handle remains undefined. Since: 0.1 */
+#define BTZ_ERR_HANDLE -5
+
+/* Another thread is in a call that excludes this one. Nothing was done; call again. Since: 0.1 */
+#define BTZ_ERR_BUSY -6
+
+/* This process is a child of the one that made the handle. Since: 0.1 */
+#define BTZ_ERR_FORKED -7
+
+/* A part of the agent failed beyond repair, in this call or earlier. Only btz_agent_free() works. Since: 0.1 */
+#define BTZ_ERR_FAULTED -8
+
+/* The library failed in a call that belongs to no agent. Please report it. Since: 0.1 */
+#define BTZ_ERR_INTERNAL -9
+
+/* The configuration cannot be used; the error's text names file, line, mistake and cure. Since: 0.1 */
+#define BTZ_ERR_CONFIG -10
+
+/* The memory that the declared limits need cannot be had. Since: 0.1 */
+#define BTZ_ERR_MEMORY -11
+
+/* The kernel refused a descriptor or a thread. Since: 0.1 */
+#define BTZ_ERR_SYSTEM -12
+
+/* Not in this state: for instance a step while the agent runs on its own threads. Since: 0.1 */
+#define BTZ_ERR_STATE -13
+
+/* It took longer than allowed. The call can be made again. Since: 0.1 */
+#define BTZ_ERR_TIMEOUT -14
+
+/* There is no such thing. Since: 0.1 */
+#define BTZ_ERR_NOT_FOUND -15
+
+/* The buffer is too small; *needed says how large it must be. Since: 0.1 */
+#define BTZ_ERR_BUFFER -16
+
+/* Called from within the log hook. Since: 0.1 */
+#define BTZ_ERR_REENTRY -17
+
+/* This part of a configuration is fixed when an agent is made; make a new one. Since: 0.1 */
+#define BTZ_ERR_RESTART -18
+
+#ifdef __cplusplus
+extern "C" {
+#endif /* __cplusplus */
+
+/* The BTZ_ABI_VERSION that the loaded library serves. Never fails. Threads: any. Blocking: no. Since: 0.1 */
+uint32_t btz_abi_version(void);
+
+/*
+ * The library's own version, such as "0.1.0". Static text: never freed. Never fails. Threads: any. Blocking: no.
+ * Since: 0.1
+ */
+const char *btz_version(void);
+
+/*
+ * The same as BTZ_ERROR_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_error_init(struct btz_error *error, uint32_t struct_size);
+
+/*
+ * The name of a status, such as "BTZ_ERR_BUSY"; "unknown" for what is none. Static text: never freed. Never fails.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+const char *btz_status_name(btz_status status);
+
+/*
+ * The word for a BTZ_SCOPE_*, such as "vcpu"; "unknown" for what is none. Static text. Never fails. Threads: any.
+ * Blocking: no. Since: 0.1
+ */
+const char *btz_scope_name(uint32_t scope);
+
+/*
+ * The word for a BTZ_AVAILABILITY_*, such as "denied"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+const char *btz_availability_name(uint32_t availability);
+
+/*
+ * The word for a BTZ_SOURCE_*, such as "cgroup-cpu"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+const char *btz_source_name(uint32_t source);
+
+/*
+ * The word for a BTZ_SEVERITY_*, such as "critical"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+const char *btz_severity_name(uint32_t severity);
+
+/*
+ * The word for a BTZ_VMM_*, such as "qemu"; "unknown" for what is none. Static text. Never fails. Threads: any.
+ * Blocking: no. Since: 0.1
+ */
+const char *btz_vmm_name(uint32_t vmm);
+
+/*
+ * The defaults, which watch this host. abi: BTZ_ABI_VERSION. out: receives the handle, which the caller owns; written
+ * only on success. Errors: BTZ_ERR_ABI. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_new(uint32_t abi, struct btz_config **out, struct btz_error *error);
+
+/*
+ * A configuration from a TOML text (docs/configuration.md). An empty text gives the defaults. text: UTF-8, length in
+ * bytes, no NUL needed, not kept. Errors: BTZ_ERR_ABI; BTZ_ERR_CONFIG, with one line per mistake in the error's text.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_from_toml(uint32_t abi,
+                                const char *text,
+                                size_t length,
+                                struct btz_config **out,
+                                struct btz_error *error);
+
+/*
+ * A configuration from a file and its drop-ins, "<path>.d/" and "*.toml" in it, in the byte order of their names.
+ * path: UTF-8, length in bytes, no NUL needed, not kept. Errors: BTZ_ERR_ABI; BTZ_ERR_CONFIG, with one line per
+ * mistake in the error's text, also when a file cannot be read. Threads: any. Blocking: on the files. Since: 0.1
+ */
+btz_status btz_config_from_file(uint32_t abi,
+                                const char *path,
+                                size_t length,
+                                struct btz_config **out,
+                                struct btz_error *error);
+
+/*
+ * Lays options over a configuration: fields that are 0 leave it as it is, BTZ_ZERO sets 0. options: read only, size
+ * rules as for every struct. Errors: BTZ_ERR_SIZE; BTZ_ERR_ARGUMENT or BTZ_ERR_CONFIG when a number is out of its
+ * range: the configuration is then unchanged. Threads: one at a time per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_apply(struct btz_config *config, const struct btz_options *options, struct btz_error *error);
+
+/*
+ * The numbers of a configuration, as options that would set them again. out: set struct_size first. Errors:
+ * BTZ_ERR_SIZE. Threads: one at a time per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_options(const struct btz_config *config, struct btz_options *out);
+
+/*
+ * Looks at a recorded host below a folder (with proc, sys and run in it) instead of this one. path: UTF-8, absolute,
+ * length in bytes, not kept; length 0 looks at this host again. Errors: BTZ_ERR_ARGUMENT, BTZ_ERR_CONFIG: the
+ * configuration is then unchanged. Threads: one at a time per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_set_root(struct btz_config *config, const char *path, size_t length, struct btz_error *error);
+
+/*
+ * The memory that an agent with this configuration sets aside when it is made, in bytes: declared limits decide it, and
+ * ticks never ask for more. Pages of rows that nothing ever uses cost address space, not memory. What is opened per VM
+ * comes on top (docs/specification.md). Errors: BTZ_ERR_NULL, BTZ_ERR_HANDLE. Threads: one at a time per config.
+ * Blocking: no. Since: 0.1
+ */
+btz_status btz_config_memory(const struct btz_config *config, uint64_t *out_bytes);
+
+/*
+ * The whole configuration as TOML, every default written out, NUL-terminated. buffer: NULL with capacity 0 to ask only
+ * for the size. needed: always receives the bytes needed, with the NUL. Errors: BTZ_ERR_BUFFER. Threads: one at a time
+ * per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_to_toml(const struct btz_config *config, char *buffer, size_t capacity, size_t *needed);
+
+/*
+ * The SHA-256 of the configuration, by which alerts and reports can say what was in force: equal configurations have
+ * equal fingerprints. out: 32 bytes. Errors: BTZ_ERR_NULL, BTZ_ERR_HANDLE. Threads: one at a time per config.
+ * Blocking: no. Since: 0.1
+ */
+btz_status btz_config_fingerprint(const struct btz_config *config, uint8_t *out);
+
+/*
+ * Frees a configuration. NULL: nothing, BTZ_OK. A second free is undefined, and answered with BTZ_ERR_HANDLE as long as
+ * the memory has not been given to somebody else. Threads: one at a time per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_free(struct btz_config *config);
+
+/*
+ * The same as BTZ_OPTIONS_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_options_init(struct btz_options *options, uint32_t struct_size);
+
+/*
+ * Makes an agent that does nothing yet: everything it will need to sample is allocated here, and a failing allocation
+ * is BTZ_ERR_MEMORY, not an abort. Then either btz_agent_start(), or btz_agent_step() and btz_agent_maintain().
+ *
+ * abi: BTZ_ABI_VERSION. config: copied, and may be freed right after; NULL watches this host with the defaults.
+ * out: receives the handle, which the caller owns; written only on success. error: NULL or a btz_error.
+ * Errors: BTZ_ERR_ABI, BTZ_ERR_CONFIG, BTZ_ERR_MEMORY, BTZ_ERR_SYSTEM.
+ * Threads: any. Blocking: for the allocation only. Since: 0.1
+ */
+btz_status btz_agent_new(uint32_t abi,
+                         const struct btz_config *config,
+                         struct btz_agent **out,
+                         struct btz_error *error);
+
+/*
+ * Starts two threads of the agent's own: one samples, one does what may block. They block all signals and their names
+ * begin with "btz-". From then on there is nothing to drive: poll btz_agent_alert_fd().
+ * Errors: BTZ_ERR_STATE when they run already, BTZ_ERR_BUSY, BTZ_ERR_SYSTEM.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_agent_start(struct btz_agent *agent, struct btz_error *error);
+
+/*
+ * Ends the agent's own threads, waiting at most timeout_ms. What it knows can still be read; it can be started again,
+ * or driven by the host. An agent without threads is stopped already: BTZ_OK.
+ * Errors: BTZ_ERR_TIMEOUT: they have been told to end and will, call again. BTZ_ERR_BUSY.
+ * Threads: any. Blocking: up to timeout_ms. Since: 0.1
+ */
+btz_status btz_agent_stop(struct btz_agent *agent, uint32_t timeout_ms, struct btz_error *error);
+
+/*
+ * Runs one tick now, on this thread, whatever the deadline says: reads what is due, judges it, publishes it.
+ * Allocates nothing, frees nothing, takes no lock that another thread holds for long, makes no system call that
+ * blocks. Call it when btz_agent_deadline() has come.
+ * Errors: BTZ_ERR_STATE while the agent's own threads run; BTZ_ERR_BUSY while another thread is in this call.
+ * Threads: any, one at a time. Blocking: no. Since: 0.1
+ */
+btz_status btz_agent_step(struct btz_agent *agent, struct btz_error *error);
+
+/*
+ * Does what is due and may block, on this thread: finds VMs, opens their files, asks monitors, frees what the last
+ * ticks no longer need. Call it once before the first step and whenever btz_agent_maintenance_fd() is readable; it may
+ * run beside btz_agent_step() on another thread.
+ * Errors: BTZ_ERR_STATE while the agent's own threads run; BTZ_ERR_BUSY while another thread is in this call.
+ * Threads: any, one at a time. Blocking: as long as the kernel needs to open files. Since: 0.1
+ */
+btz_status btz_agent_maintain(struct btz_agent *agent, struct btz_error *error);
+
+/*
+ * When btz_agent_step() is due: absolute, CLOCK_MONOTONIC nanoseconds. In the past when it is overdue.
+ * Errors: BTZ_ERR_BUSY while another thread is in a tick.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_agent_deadline(const struct btz_agent *agent, uint64_t *out_mono_ns);
+
+/*
+ * A descriptor that is readable while alerts wait for btz_agent_alerts(). Poll it (level-triggered); never read, write
+ * or close it. Valid until btz_agent_free(). CLOEXEC. Errors: a negative BTZ_ERR_* in place of the descriptor.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+int32_t btz_agent_alert_fd(const struct btz_agent *agent);
+
+/*
+ * A descriptor that is readable when btz_agent_maintain() has something to do; only for hosts that drive the agent.
+ * Poll it; never read, write or close it. Valid until btz_agent_free(). CLOEXEC. Errors: a negative BTZ_ERR_* in place
+ * of the descriptor. Threads: any. Blocking: no. Since: 0.1
+ */
+int32_t btz_agent_maintenance_fd(const struct btz_agent *agent);
+
+/*
+ * What the agent is doing: BTZ_STATE_*. Works on a faulted agent too. Errors: BTZ_ERR_NULL, BTZ_ERR_HANDLE,
+ * BTZ_ERR_FORKED. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_agent_state(const struct btz_agent *agent, uint32_t *out);
+
+/*
+ * Puts a new configuration into force: rules, intervals, tiers, budget, tenants. The agent takes it up within a moment
+ * (when driven by the host: in the next btz_agent_maintain() and btz_agent_step()). config: copied.
+ * Errors: BTZ_ERR_RESTART when it differs in what is fixed when an agent is made (limits, roots); BTZ_ERR_CONFIG. The
+ * old configuration then stays in force, whole.
+ * Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_agent_reload(struct btz_agent *agent, const struct btz_config *config, struct btz_error *error);
+
+/*
+ * Stops the agent, waiting at most BTZ_FREE_TIMEOUT_MS, closes all its descriptors and frees all its memory. The
+ * handle and the descriptors must not be used afterwards; a second free is undefined, and answered with BTZ_ERR_HANDLE
+ * as long as the memory has not been given to somebody else. NULL: nothing, BTZ_OK. Works on a faulted agent.
+ * Errors: nothing was freed, and the handle is still good after BTZ_ERR_BUSY (another thread is in a call on this
+ * agent), BTZ_ERR_TIMEOUT (the kernel holds one of its threads; call again), BTZ_ERR_REENTRY, and in a child process
+ * (BTZ_ERR_FORKED: the memory there goes with the process).
+ * Threads: any, and no other may use the handle any more. Blocking: up to BTZ_FREE_TIMEOUT_MS. Since: 0.1
+ */
+btz_status btz_agent_free(struct btz_agent *agent);
+
+/* The scope of an entity, BTZ_SCOPE_*; 0 for what is none. Never fails. Threads: any. Blocking: no. Since: 0.1 */
+uint32_t btz_entity_scope(btz_entity entity);
+
+/*
+ * The VMs that are watched now, by row. out: capacity elements (NULL with capacity 0 to ask for the number), each
+ * stride bytes after the one before; stride: sizeof(btz_vm). total: receives how many there are, which may be more
+ * than capacity: then call again with more room. Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE.
+ * Threads: any. Blocking: no; allocates. Since: 0.1
+ */
+btz_status btz_agent_vms(const struct btz_agent *agent,
+                         struct btz_vm *out,
+                         size_t stride,
+                         size_t capacity,
+                         size_t *total);
+
+/*
+ * The parts of a VM (vCPUs, network interfaces, disks) or of the host (CPUs, nodes, block and network devices). whole:
+ * a VM's entity or BTZ_ENTITY_HOST. out, stride, capacity, total: as in btz_agent_vms(). Errors: BTZ_ERR_NOT_FOUND when
+ * the VM is gone; BTZ_ERR_ARGUMENT, BTZ_ERR_NULL, BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates. Since: 0.1
+ */
+btz_status btz_agent_parts(const struct btz_agent *agent,
+                           btz_entity whole,
+                           struct btz_part *out,
+                           size_t stride,
+                           size_t capacity,
+                           size_t *total);
+
+/*
+ * How each source of the host or of a VM is read, at which tier, and why not better. whole: a VM's entity or
+ * BTZ_ENTITY_HOST. out, stride, capacity, total: as in btz_agent_vms(). Errors: BTZ_ERR_NOT_FOUND when the VM is gone;
+ * BTZ_ERR_ARGUMENT, BTZ_ERR_NULL, BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates. Since: 0.1
+ */
+btz_status btz_agent_sources(const struct btz_agent *agent,
+                             btz_entity whole,
+                             struct btz_source *out,
+                             size_t stride,
+                             size_t capacity,
+                             size_t *total);
+
+/*
+ * The same as BTZ_VALUE_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_value_init(struct btz_value *value, uint32_t struct_size);
+
+/*
+ * The same as BTZ_TICK_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_tick_init(struct btz_tick *tick, uint32_t struct_size);
+
+/*
+ * The last tick that was completed; number 0 before the first. out: set struct_size first. Errors: BTZ_ERR_SIZE.
+ * Threads: any. Blocking: no; no lock, no allocation. Since: 0.1
+ */
+btz_status btz_agent_tick(const struct btz_agent *agent, struct btz_tick *out);
+
+/*
+ * The latest value of one metric of one entity. An entity that no longer exists reads as GONE, a metric of another
+ * scope as UNSUPPORTED. out: set struct_size first. Errors: BTZ_ERR_NOT_FOUND: no such metric; BTZ_ERR_ARGUMENT: not an
+ * entity; BTZ_ERR_SIZE. Threads: any. Blocking: no; no lock, no allocation. Since: 0.1
+ */
+btz_status btz_agent_read(const struct btz_agent *agent, btz_entity entity, uint32_t metric, struct btz_value *out);
+
+/*
+ * The latest values of many metrics, in the order of the queries. Values of one entity that stand one after the other
+ * in the queries are of one instant (up to 64 of them). out: count elements, each stride bytes after the one before;
+ * stride: sizeof(btz_value). Errors: as btz_agent_read(), at the first query that is wrong; what was before it is
+ * written. Threads: any. Blocking: no; no lock, no allocation. Since: 0.1
+ */
+btz_status btz_agent_read_many(const struct btz_agent *agent,
+                               const struct btz_query *queries,
+                               size_t count,
+                               struct btz_value *out,
+                               size_t stride);
+
+/*
+ * The latest values of one metric of one entity, oldest first: at most capacity of those that the flight recorder
+ * still holds. Kept are all metrics of host and agent, and the most telling ones of VMs and their parts, for
+ * limits.history_ticks; what died stays readable for that long. out: capacity elements, each stride bytes after the one
+ * before; stride: sizeof(btz_point). count: receives how many were written; 0 when the metric is not kept or nothing
+ * is left. Errors: BTZ_ERR_NOT_FOUND, BTZ_ERR_ARGUMENT, BTZ_ERR_SIZE, BTZ_ERR_NULL.
+ * Threads: any. Blocking: no; allocates. Since: 0.1
+ */
+btz_status btz_agent_history(const struct btz_agent *agent,
+                             btz_entity entity,
+                             uint32_t metric,
+                             struct btz_point *out,
+                             size_t stride,
+                             size_t capacity,
+                             size_t *count);
+
+/*
+ * The same as BTZ_METRIC_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_metric_init(struct btz_metric *metric, uint32_t struct_size);
+
+/* How many metrics there are. Never fails. Threads: any. Blocking: no. Since: 0.1 */
+size_t btz_metric_count(void);
+
+/*
+ * The metric at a place from 0 to btz_metric_count() - 1. Places move between versions; ids and names do not. out: set
+ * struct_size first. Errors: BTZ_ERR_NOT_FOUND, BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_metric_at(size_t place, struct btz_metric *out);
+
+/*
+ * The metric of an id. out: set struct_size first. Errors: BTZ_ERR_NOT_FOUND, BTZ_ERR_SIZE. Threads: any.
+ * Blocking: no. Since: 0.1
+ */
+btz_status btz_metric_by_id(uint32_t id, struct btz_metric *out);
+
+/*
+ * The metric of a name, such as "vm_cpu_user_seconds". name: length in bytes, no NUL needed. out: set struct_size
+ * first. Errors: BTZ_ERR_NOT_FOUND, BTZ_ERR_SIZE, BTZ_ERR_ARGUMENT. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_metric_by_name(const char *name, size_t length, struct btz_metric *out);
+
+/*
+ * The same as BTZ_ACCOUNTING_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_accounting_init(struct btz_accounting *accounting, uint32_t struct_size);
+
+/*
+ * The same as BTZ_COST_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
+ */
+btz_status btz_cost_init(struct btz_cost *cost, uint32_t struct_size);
+
+/*
+ * Takes the oldest alerts that wait, at most capacity: they are the caller's from then on and counted as delivered.
+ * When fewer than capacity came, none waits any more, and btz_agent_alert_fd() is no longer readable. out: capacity
+ * elements, each stride bytes after the one before; stride: sizeof(btz_alert). count: receives how many were written;
+ * 0 is no error. Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE: no alert was taken.
+ * Threads: any; each alert goes to one caller. Blocking: no; no allocation. Since: 0.1
+ */
+btz_status btz_agent_alerts(const struct btz_agent *agent,
+                            struct btz_alert *out,
+                            size_t stride,
+                            size_t capacity,
+                            size_t *count);
+
+/*
+ * The accounts of all alerts since the agent was made. out: set struct_size first. Errors: BTZ_ERR_SIZE.
+ * Threads: any. Blocking: no; no allocation. Since: 0.1
+ */
+btz_status btz_agent_accounting(const struct btz_agent *agent, struct btz_accounting *out);
+
+/* What the agent costs. out: set struct_size first. Errors: BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1 */
+btz_status btz_agent_cost(const struct btz_agent *agent, struct btz_cost *out);
+
+/*
+ * Receives the library's log from now on, in place of any hook before. There is none unless this is called, and the
+ * library never writes to standard output or standard error. hook: NULL ends it. user: passed on, never looked at.
+ * level: BTZ_LOG_*, the most talkative level wanted. When this returns BTZ_OK, the hook before is not running and will
+ * not be called again.
+ * Errors: BTZ_ERR_ARGUMENT; BTZ_ERR_STATE when the process, written in Rust, has a logger of its own already;
+ * BTZ_ERR_TIMEOUT when a hook did not return within 5 s: nothing was changed.
+ * Threads: any; the hook is one per process. Blocking: for hooks that run. Since: 0.1
+ */
+btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_error *error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
+
+/*
+ * Initialisers, equal byte for byte to what the init functions write.
+ * Since: 0.1
+ */
+#define BTZ_ERROR_INIT \
+    { sizeof(btz_error), 0, { 0 } }
+#define BTZ_OPTIONS_INIT \
+    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_METRIC_INIT \
+    { sizeof(btz_metric), 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 } }
+#define BTZ_VM_INIT \
+    { sizeof(btz_vm), 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+#define BTZ_PART_INIT \
+    { sizeof(btz_part), 0, 0, 0, 0, { 0 }, { 0 } }
+#define BTZ_SOURCE_INIT \
+    { sizeof(btz_source), 0, 0, 0, { 0 }, { 0 }, { 0 } }
+#define BTZ_TICK_INIT \
+    { sizeof(btz_tick), 0, 0, 0, 0 }
+#define BTZ_VALUE_INIT \
+    { sizeof(btz_value), 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_POINT_INIT \
+    { sizeof(btz_point), 0, 0, 0, 0, 0, 0 }
+#define BTZ_ALERT_INIT \
+    { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+#define BTZ_ACCOUNTING_INIT \
+    { sizeof(btz_accounting), 0, 0, 0, 0, 0, 0 }
+#define BTZ_COST_INIT \
+    { sizeof(btz_cost), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/*
+ * The host, and the agent itself: entities that are always there. "No value" in a raw value.
+ * Since: 0.1
+ */
+#define BTZ_ENTITY_HOST (((btz_entity)BTZ_SCOPE_HOST << 56) | 1u)
+#define BTZ_ENTITY_AGENT (((btz_entity)BTZ_SCOPE_AGENT << 56) | 1u)
+#define BTZ_NO_VALUE INT64_MIN
+
+#endif  /* BARTIZAN_H */
