@@ -212,6 +212,24 @@
 /* Worth waking somebody. Since: 0.1 */
 #define BTZ_SEVERITY_CRITICAL 3
 
+/* A level is passed. Since: 0.1 */
+#define BTZ_RULE_THRESHOLD 1
+
+/* The value changes by so much within a window. Since: 0.1 */
+#define BTZ_RULE_CHANGE 2
+
+/* What moved moves no more, or what was read can be read no more. Since: 0.1 */
+#define BTZ_RULE_ABSENCE 3
+
+/* The value is, or is not, one of some. Since: 0.1 */
+#define BTZ_RULE_STATE 4
+
+/* The value is far from what is usual for this very row. Since: 0.1 */
+#define BTZ_RULE_BASELINE 5
+
+/* A VM's process is gone. Since: 0.1 */
+#define BTZ_RULE_GONE 6
+
 /* Something is broken. Since: 0.1 */
 #define BTZ_LOG_ERROR 1
 
@@ -475,7 +493,7 @@ typedef struct btz_metric {
     /* The first kernel (or VMM, where it says so) that has it. */
     char since[64];
     /* One sentence for people. */
-    char help[256];
+    char help[384];
 } btz_metric;
 
 /*
@@ -562,6 +580,30 @@ typedef struct btz_alert {
     /* One sentence for people. */
     char message[264];
 } btz_alert;
+
+/* A rule of detection. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.1 */
+typedef struct btz_rule {
+    /* sizeof(btz_rule), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_RULE_*: how it judges. */
+    uint32_t kind;
+    /* BTZ_SEVERITY_*: how bad it is when it fires. */
+    uint32_t severity;
+    /* BTZ_SCOPE_*: what it watches. */
+    uint32_t scope;
+    /* The metric it looks at, BTZ_METRIC_*; 0 when it looks at none. */
+    uint32_t metric;
+    /* 1 when it is in force, 0 when it is switched off. */
+    uint8_t enabled;
+    /* 1 when it is shipped, 0 when it is configured. */
+    uint8_t shipped;
+    /* 0. */
+    uint8_t reserved[2];
+    /* Its name. */
+    char name[56];
+    /* Why it is there, and where its levels come from. */
+    char description[512];
+} btz_rule;
 
 /*
  * Receives one line of the library's log: user as given to btz_log_set(); level, BTZ_LOG_*; target, the part of the
@@ -1020,6 +1062,27 @@ btz_status btz_agent_accounting(const struct btz_agent *agent, struct btz_accoun
 btz_status btz_agent_cost(const struct btz_agent *agent, struct btz_cost *out);
 
 /*
+ * The rules an agent works by, and those that are switched off. out, stride, capacity, total: as in btz_agent_vms();
+ * stride: sizeof(btz_rule). Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates. Since: 0.1
+ */
+btz_status btz_agent_rules(const struct btz_agent *agent,
+                           struct btz_rule *out,
+                           size_t stride,
+                           size_t capacity,
+                           size_t *total);
+
+/*
+ * The rules an agent with this configuration would work by. Otherwise as btz_agent_rules(). Errors: BTZ_ERR_CONFIG when
+ * a rule makes no sense. Threads: one at a time per config. Blocking: no. Since: 0.1
+ */
+btz_status btz_config_rules(const struct btz_config *config,
+                            struct btz_rule *out,
+                            size_t stride,
+                            size_t capacity,
+                            size_t *total,
+                            struct btz_error *error);
+
+/*
  * Receives the library's log from now on, in place of any hook before. There is none unless this is called, and the
  * library never writes to standard output or standard error. hook: NULL ends it. user: passed on, never looked at.
  * level: BTZ_LOG_*, the most talkative level wanted. When this returns BTZ_OK, the hook before is not running and will
@@ -1060,6 +1123,8 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
     { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
 #define BTZ_ACCOUNTING_INIT \
     { sizeof(btz_accounting), 0, 0, 0, 0, 0, 0 }
+#define BTZ_RULE_INIT \
+    { sizeof(btz_rule), 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 } }
 #define BTZ_COST_INIT \
     { sizeof(btz_cost), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 

@@ -157,7 +157,7 @@ pub extern "C" fn btz_entity_scope(entity: btz_entity) -> u32 {
 }
 
 /// Fills the caller's rows and says how many there are.
-unsafe fn list<T: Sized32>(
+pub(crate) unsafe fn list<T: Sized32>(
     out: *mut T,
     stride: usize,
     capacity: usize,

@@ -6,6 +6,7 @@ use crate::catalogue::btz_metric;
 use crate::entities::{btz_part, btz_source, btz_vm};
 use crate::error::btz_error;
 use crate::options::btz_options;
+use crate::rules::btz_rule;
 use crate::values::{btz_point, btz_query, btz_tick, btz_value};
 
 /// A struct of the ABI.
@@ -169,6 +170,18 @@ pub const LAYOUTS: &[Layout] = &[
         message,
     }),
     layout!(btz_accounting { struct_size, reserved, produced, delivered, suppressed, dropped, in_flight }),
+    layout!(btz_rule {
+        struct_size,
+        kind,
+        severity,
+        scope,
+        metric,
+        enabled,
+        shipped,
+        reserved,
+        name,
+        description,
+    }),
     layout!(btz_cost {
         struct_size,
         degradation,

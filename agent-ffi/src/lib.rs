@@ -40,6 +40,8 @@ pub mod catalogue;
 
 pub mod alerts;
 
+pub mod rules;
+
 pub mod log_hook;
 
 mod entry;
