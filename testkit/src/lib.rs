@@ -73,6 +73,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod debugfs;
 pub mod error;
+pub mod fork;
 pub mod guest;
 pub mod herd;
 mod kvm;

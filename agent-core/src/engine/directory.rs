@@ -29,12 +29,14 @@ pub(super) struct Directory {
     /// A configuration that the planner should put into force, with its rules.
     pub(super) reload: Mutex<Option<(Config, Box<Detector>)>>,
     pub(super) wake: Arc<EventFd>,
+    /// Wakes the sampler's thread from its sleep; read by that thread.
+    pub(super) nudge: EventFd,
     /// An [`AgentState`](super::AgentState).
     pub(super) state: Arc<AtomicU8>,
 }
 
 impl Directory {
-    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>) -> Self {
+    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, nudge: EventFd) -> Self {
         Self {
             config: RwLock::new(config),
             host: RwLock::default(),
@@ -42,6 +44,7 @@ impl Directory {
             counters: Arc::default(),
             reload: Mutex::default(),
             wake,
+            nudge,
             state: Arc::default(),
         }
     }

@@ -37,6 +37,7 @@ use crate::sampling::metrics::Source;
 use crate::sys::clock::Clock;
 use directory::Directory;
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::sync::Arc;
 
 /// Why an agent could not be made.
@@ -77,8 +78,10 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
     let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
     let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
+    let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        .map_err(BuildError::Descriptor)?;
     let config = Arc::new(config);
-    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake)));
+    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), nudge));
 
     let reader = Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), clock.clone());
     let counters = Arc::clone(&directory.counters);

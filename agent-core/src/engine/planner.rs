@@ -151,6 +151,9 @@ impl Planner {
         self.monitors.configure(&self.config);
         let interval_ns = super::set_periods(&self.config, &self.frame, self.budget.step());
         self.outbox.push_back(ToHot::Interval(interval_ns));
+        self.flush();
+        // Fails only when the count is at its maximum, and then the sampler is awake anyway.
+        let _ = self.directory.nudge.write(1);
         self.directory.counters.wants_last_pid.store(self.noticer.wants_last_pid(&self.config), Relaxed);
         self.replan_all(now_ns);
     }

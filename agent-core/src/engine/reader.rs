@@ -12,7 +12,6 @@ use crate::sampling::history::{History, HistoryPoint};
 use crate::sampling::metrics::MetricId;
 use crate::sys::clock::Clock;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What the agent costs.
@@ -118,8 +117,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn state_cell(&self) -> &Arc<AtomicU8> {
-        &self.directory.state
+    pub(super) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// Leaves a configuration for the planner to take up; a later one replaces one that it has not taken up yet.

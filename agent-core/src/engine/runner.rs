@@ -91,7 +91,7 @@ impl Agent {
         let maintenance = planner.fd().try_clone_to_owned().map_err(|error| {
             BuildError::Descriptor(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))
         })?;
-        let shared = Arc::new(Shared::new(Arc::clone(reader.state_cell())).map_err(BuildError::Descriptor)?);
+        let shared = Arc::new(Shared::new(Arc::clone(reader.directory())).map_err(BuildError::Descriptor)?);
         Ok(Self {
             sampler: Arc::new(Mutex::new(sampler)),
             planner: Arc::new(Mutex::new(planner)),
@@ -155,7 +155,8 @@ impl Agent {
     }
 
     /// Puts a new configuration into force: rules, intervals, budget, tenants and discovery. The planner takes it up
-    /// within a moment.
+    /// within a moment, and so does the sampler on its own thread; a host that drives the agent finds a new interval
+    /// in force after its next [`step`](Agent::step).
     ///
     /// # Errors
     /// [`RunnerError::NeedsRestart`] when limits, roots or the alerts' handling differ, which are fixed when the agent
@@ -242,5 +243,42 @@ impl std::fmt::Debug for Agent {
             .field("state", &self.state())
             .field("maintenance_fd", &self.maintenance.as_raw_fd())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_part_is_caught_stops_the_other_and_is_seen_by_all() {
+        let mut agent = Agent::new(Config::default(), Clock::System).expect("an agent");
+        agent.start().expect("start");
+        assert_eq!(agent.shared.guarded(|| panic!("as expected")), None::<()>);
+        // Both threads end by themselves: nobody asks them to.
+        let ended = agent.ended.as_mut().expect("running");
+        assert!(ended.wait_all(Instant::now().checked_add(Duration::from_secs(60))));
+        assert_eq!(
+            (agent.state(), agent.reader().clone().state()),
+            (AgentState::Faulted, AgentState::Faulted)
+        );
+        agent.stop(Duration::from_secs(60)).expect("stop");
+        assert_eq!(agent.state(), AgentState::Faulted, "a fault stays a fault");
+        let refused = [agent.step(), agent.maintain(), agent.start(), agent.reload(Config::default())];
+        assert!(refused.iter().all(|result| *result == Err(RunnerError::Faulted)), "{refused:?}");
+    }
+
+    #[test]
+    fn stopping_waits_no_longer_than_it_may_and_can_be_tried_again() {
+        let mut agent = Agent::new(Config::default(), Clock::System).expect("an agent");
+        // A planner that is held up, as by the kernel: its first work needs what is locked here.
+        let directory = Arc::clone(agent.reader().directory());
+        let lock = directory.host.write();
+        agent.start().expect("start");
+        assert_eq!(agent.stop(Duration::from_millis(20)), Err(RunnerError::Timeout));
+        assert_eq!(agent.stop(Duration::ZERO), Err(RunnerError::Timeout));
+        drop(lock);
+        agent.stop(Duration::from_secs(60)).expect("stop");
+        assert_eq!(agent.state(), AgentState::Idle);
     }
 }

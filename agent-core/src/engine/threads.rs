@@ -1,6 +1,7 @@
 //! The two threads of an agent: they block all signals, sleep until there is something to do, wake at once when asked
 //! to stop, and catch their own panics.
 
+use super::directory::Directory;
 use super::runner::AgentState;
 use super::{Planner, Sampler};
 use crate::sys::clock::Clock;
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,13 @@ use std::time::{Duration, Instant};
 pub(super) struct Shared {
     /// Readable, and never read, once the threads should end.
     stop: EventFd,
-    state: Arc<AtomicU8>,
+    directory: Arc<Directory>,
 }
 
 impl Shared {
-    pub(super) fn new(state: Arc<AtomicU8>) -> nix::Result<Self> {
+    pub(super) fn new(directory: Arc<Directory>) -> nix::Result<Self> {
         let stop = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Self { stop, state })
+        Ok(Self { stop, directory })
     }
 
     pub(super) fn ask_to_stop(&self) {
@@ -46,7 +47,7 @@ impl Shared {
         // What a panic leaves half done is never used again: every entry asks for the state first.
         let outcome = catch_unwind(AssertUnwindSafe(run)).ok();
         if outcome.is_none() {
-            self.state.store(AgentState::Faulted as u8, Ordering::Release);
+            self.directory.state.store(AgentState::Faulted as u8, Ordering::Release);
             self.ask_to_stop();
         }
         outcome
@@ -54,7 +55,8 @@ impl Shared {
 
     fn enter(&self, from: AgentState, to: AgentState) {
         // A fault stays a fault.
-        let _ = self.state.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
+        let state = &self.directory.state;
+        let _ = state.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
@@ -149,22 +151,40 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn sample_until_stopped(sampler: &mut Sampler, shared: &Shared) {
     sampler.restart();
-    while !sleep_until(shared, sampler.clock(), sampler.next_deadline_ns()) {
+    loop {
+        match sleep_until(shared, sampler.clock(), sampler.next_deadline_ns()) {
+            Woken::Deadline => {}
+            // The interval has changed, which the sampler learns in a tick.
+            Woken::Nudge => sampler.restart(),
+            Woken::Stop => return,
+        }
         sampler.tick();
     }
 }
 
-/// Sleeps until the deadline; returns whether it is time to stop, as soon as it is.
-fn sleep_until(shared: &Shared, clock: &Clock, deadline_ns: u64) -> bool {
+/// What ended a sleep.
+enum Woken {
+    Deadline,
+    Nudge,
+    Stop,
+}
+
+/// Sleeps until the deadline, or until it is time for something else, which it notices at once.
+fn sleep_until(shared: &Shared, clock: &Clock, deadline_ns: u64) -> Woken {
     loop {
         let left_ns = deadline_ns.saturating_sub(clock.mono_ns());
-        let mut fds = [PollFd::new(shared.stop.as_fd(), PollFlags::POLLIN)];
+        let nudge = &shared.directory.nudge;
+        let mut fds = [shared.stop.as_fd(), nudge.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         // Signals are blocked, but a debugger or a stop may still interrupt the sleep: slept on then.
         let ready = ppoll(&mut fds, Some(TimeSpec::from_duration(Duration::from_nanos(left_ns))), None);
         match ready {
-            Ok(0) if clock.mono_ns() >= deadline_ns => return false,
+            Ok(0) if clock.mono_ns() >= deadline_ns => return Woken::Deadline,
             Ok(0) | Err(_) => {}
-            Ok(_) => return true,
+            Ok(_) if fds[0].any() == Some(true) => return Woken::Stop,
+            Ok(_) => {
+                let _ = nudge.read();
+                return Woken::Nudge;
+            }
         }
     }
 }
