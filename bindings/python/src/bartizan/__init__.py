@@ -1,0 +1,115 @@
+"""Bartizan: an embedded host security agent for hypervisor hosts.
+
+    from bartizan import Agent, Metric
+
+    with Agent() as agent:
+        for alert in agent.alerts():
+            print(alert.at, alert.severity.name, alert.message)
+
+Everything that public functions take and return is importable from here. The names of the module mean the same as in
+``bartizan.h``, which says more about each.
+"""
+
+from bartizan._abi import (
+    AgentState,
+    AlertState,
+    Availability,
+    Kind,
+    RuleKind,
+    Scope,
+    Severity,
+    Status,
+    Unit,
+    Vmm,
+)
+from bartizan._client import Agent
+from bartizan._config import Config, ConfigSource
+from bartizan._errors import (
+    ArgumentError,
+    BartizanError,
+    BusyError,
+    ClosedError,
+    ConfigError,
+    FaultedError,
+    ForkedError,
+    LibraryError,
+    NotFoundError,
+    OutOfMemoryError,
+    ResourceError,
+    RestartRequiredError,
+    StateError,
+    StopTimeoutError,
+)
+from bartizan._library import library_version
+from bartizan._metrics import Metric, Source
+from bartizan._stream import Alerts, AlertStream
+from bartizan._types import (
+    AGENT,
+    HOST,
+    Accounting,
+    Alert,
+    Cost,
+    Entity,
+    MetricInfo,
+    Part,
+    Point,
+    Readable,
+    Rule,
+    SourceReport,
+    Tick,
+    Value,
+    Vm,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "Config",
+    "ConfigSource",
+    "Metric",
+    "HOST",
+    "AGENT",
+    "Alert",
+    "Alerts",
+    "AlertStream",
+    "Accounting",
+    "Cost",
+    "Entity",
+    "MetricInfo",
+    "Part",
+    "Point",
+    "Readable",
+    "Rule",
+    "SourceReport",
+    "Tick",
+    "Value",
+    "Vm",
+    "AgentState",
+    "AlertState",
+    "Availability",
+    "Kind",
+    "RuleKind",
+    "Scope",
+    "Severity",
+    "Source",
+    "Status",
+    "Unit",
+    "Vmm",
+    "BartizanError",
+    "ArgumentError",
+    "BusyError",
+    "ClosedError",
+    "ConfigError",
+    "FaultedError",
+    "ForkedError",
+    "LibraryError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "ResourceError",
+    "RestartRequiredError",
+    "StateError",
+    "StopTimeoutError",
+    "library_version",
+    "__version__",
+]
