@@ -21,3 +21,4 @@ pub mod detection;
 pub mod engine;
 pub mod sampling;
 pub mod sys;
+pub mod trace;

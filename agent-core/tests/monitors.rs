@@ -217,7 +217,7 @@ fn an_agent_shows_what_monitors_say_and_how_they_are_read() {
         let seen = find().map(|vm| reader.read(vm.entity, metric));
         seen.is_some_and(|reading| (reading.value, reading.availability) == wanted)
     };
-    let limit = std::time::Duration::from_secs(60);
+    let limit = std::time::Duration::from_mins(1);
     assert!(proc::wait_until(limit, || reads(vm::RUN_STATE, (1, Availability::Ok))));
     assert!(reads(vm::MONITOR_STATE, (1, Availability::Ok)));
     let disks = find().unwrap().disks.clone();

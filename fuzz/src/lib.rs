@@ -1,6 +1,7 @@
 //! Fuzz targets: plain functions that must come back, whatever the bytes, without a panic and in bounded memory.
 
 use bartizan_core::sampling::monitors::fuzzing as monitors;
+use bartizan_core::trace::fuzzing as trace;
 
 /// One target: its name, and what it does with arbitrary bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -20,6 +21,9 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("trace", trace::trace),
+    ("trace_replay", trace::replay),
+    ("redact", trace::redact),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.

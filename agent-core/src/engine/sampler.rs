@@ -131,6 +131,7 @@ impl Sampler {
             mono_ns: self.clock.mono_ns(),
             wall_ns: self.clock.wall_ns(),
         };
+        self.writer.begin();
         self.note_lateness();
         self.take_requests();
         self.notice_exits();

@@ -70,10 +70,25 @@ impl Reading {
     }
 }
 
+/// One row as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RawRow {
+    /// 0 when the row holds nothing.
+    pub(crate) generation: u32,
+    /// The values, by column.
+    pub(crate) values: Vec<i64>,
+    /// The numbers of their availability, by column.
+    pub(crate) availability: Vec<u8>,
+    /// When each source was read, by lane.
+    pub(crate) stamps: Vec<u64>,
+}
+
 /// The table. See the module's documentation.
 pub struct Frame {
     sections: Vec<Section>,
     tick_seq: AtomicU32,
+    /// Odd while a tick writes rows: for those who want all rows of one tick.
+    whole_seq: AtomicU32,
     tick_number: AtomicU64,
     tick_mono_ns: AtomicU64,
     tick_wall_ns: AtomicI64,
@@ -171,6 +186,7 @@ impl Frame {
         let frame = Arc::new(Self {
             sections,
             tick_seq: AtomicU32::new(0),
+            whole_seq: AtomicU32::new(0),
             tick_number: AtomicU64::new(0),
             tick_mono_ns: AtomicU64::new(0),
             tick_wall_ns: AtomicI64::new(0),
@@ -255,9 +271,52 @@ impl Frame {
         readings.fill(Reading { value: 0, availability: Availability::Pending, read_at_ns: 0 });
     }
 
+    /// Runs `read` and says whether everything it read is of one and the same tick. Does not wait for the sampler.
+    pub(crate) fn within_one_tick<T>(&self, read: impl FnOnce() -> T) -> Option<T> {
+        seqcount::read(&self.whole_seq, read)
+    }
+
+    /// The sources of a scope, in the order of their stamps in [`RawRow`].
+    pub(crate) fn lanes(&self, scope: Scope) -> Vec<Source> {
+        let section = self.section(scope);
+        let mut sources: Vec<_> =
+            Source::ALL.into_iter().filter(|source| section.lanes[*source as usize] != NO_LANE).collect();
+        sources.sort_by_key(|source| section.lanes[*source as usize]);
+        sources
+    }
+
+    /// How many rows a scope has.
+    pub(crate) fn rows(&self, scope: Scope) -> usize {
+        self.section(scope).rows
+    }
+
+    /// A row as it is stored, without its age being judged; `false` when the sampler is in the middle of it.
+    pub(crate) fn copy_row(&self, scope: Scope, row: u32, into: &mut RawRow) -> bool {
+        let section = self.section(scope);
+        let row = row as usize;
+        let Some(sequence) = section.sequence.get(row) else { return false };
+        let cells = row * section.columns..(row + 1) * section.columns;
+        let lanes = row * section.lane_count..(row + 1) * section.lane_count;
+        seqcount::read(sequence, || {
+            into.generation = section.generation[row].load(Relaxed);
+            into.values.clear();
+            into.values.extend(section.cells[cells.clone()].iter().map(|cell| cell.load(Relaxed)));
+            into.availability.clear();
+            into.availability.extend(section.availability[cells].iter().map(|number| number.load(Relaxed)));
+            into.stamps.clear();
+            into.stamps.extend(section.read_at_ns[lanes].iter().map(|at| at.load(Relaxed)));
+        })
+        .is_some()
+    }
+
     /// Sets a source's period, from which staleness is worked out.
     pub fn set_period_ns(&self, source: Source, period_ns: u64) {
         self.period_ns[source as usize].store(period_ns, Relaxed);
+    }
+
+    /// A source's period.
+    pub(crate) fn period_ns(&self, source: Source) -> u64 {
+        self.period_ns[source as usize].load(Relaxed)
     }
 
     fn section(&self, scope: Scope) -> &Section {
@@ -302,6 +361,11 @@ impl FrameWriter {
         &self.frame
     }
 
+    /// Begins a tick, before its first row is written.
+    pub fn begin(&mut self) {
+        seqcount::begin(&self.frame.whole_seq);
+    }
+
     /// Starts a row anew for an entity: every value is `Pending` until it is read.
     pub fn open_row(&mut self, entity: Entity) {
         let section = self.frame.section(entity.scope);
@@ -343,11 +407,15 @@ impl FrameWriter {
     /// Publishes the tick's number and times, after all rows were written: ages are measured from here.
     pub fn finish(&mut self, tick: Tick) {
         let frame = &self.frame;
+
         seqcount::write(&frame.tick_seq, || {
             frame.tick_number.store(tick.number, Relaxed);
             frame.tick_mono_ns.store(tick.mono_ns, Relaxed);
             frame.tick_wall_ns.store(tick.wall_ns, Relaxed);
         });
+        if frame.whole_seq.load(Relaxed) % 2 == 1 {
+            seqcount::end(&frame.whole_seq);
+        }
     }
 }
 
@@ -366,6 +434,12 @@ impl RowWriter<'_> {
         let cell = self.row * self.section.columns + metric.column();
         self.section.cells[cell].store(value, Relaxed);
         self.section.availability[cell].store(Availability::Ok as u8, Relaxed);
+    }
+
+    /// Stores a value as it was recorded.
+    pub(crate) fn restore(&mut self, metric: MetricId, value: i64, availability: Availability) {
+        self.set(metric, value);
+        self.fail(metric, availability);
     }
 
     /// Stores an unsigned kernel counter; one beyond `i64::MAX` stays there.

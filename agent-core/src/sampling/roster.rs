@@ -60,7 +60,11 @@ impl Roster {
         self.vms[vm.row as usize] = None;
         for part in parts {
             if let Some(index) = owner_index(part.scope) {
-                self.owners[index][part.row as usize] = (NOBODY, 0);
+                let owner = &mut self.owners[index][part.row as usize];
+                // The row may be another VM's by now.
+                if owner.0 == vm.row {
+                    *owner = (NOBODY, 0);
+                }
             }
         }
     }

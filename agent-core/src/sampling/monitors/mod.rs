@@ -291,4 +291,4 @@ fn kvm_metric(_scope: Scope, _name: &str) -> Option<MetricId> {
 
 #[cfg(test)]
 #[path = "mod_tests.rs"]
-mod tests;
+pub(crate) mod tests;

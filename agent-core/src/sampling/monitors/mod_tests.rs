@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// A VM in row 0 whose disks are in rows 10, 11, ...
-pub(super) fn vm_with_disks(disks: &[(&str, Option<&str>)]) -> VmInfo {
+pub(crate) fn vm_with_disks(disks: &[(&str, Option<&str>)]) -> VmInfo {
     let entity = |scope, row| Entity { scope, row, generation: 1 };
     VmInfo {
         entity: entity(Scope::Vm, 0),
