@@ -49,7 +49,9 @@ mod tree;
 
 pub use error::{RecordError, TraceError};
 pub use reader::{Event, Tail, TraceReader};
-pub use record::{Cell, ConfigRecord, Delta, End, EntityRecord, Header, LabelsRecord, PeriodsRecord, RowDelta, VmRecord};
+pub use record::{
+    Cell, ConfigRecord, Delta, End, EntityRecord, Header, LabelsRecord, PeriodsRecord, RowDelta, VmRecord,
+};
 pub use recorder::{Captured, Recorder};
 pub use replay::{Replay, Replayed, replay};
 pub use tree::{TreeReport, record_tree};

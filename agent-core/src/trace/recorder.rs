@@ -3,7 +3,8 @@
 use super::error::RecordError;
 use super::framing;
 use super::record::{
-    Cell, ConfigRecord, Delta, End, EntityRecord, Header, LabelsRecord, PeriodsRecord, Record, RowDelta, VmRecord,
+    Cell, ConfigRecord, Delta, End, EntityRecord, Header, LabelsRecord, PeriodsRecord, Record, RowDelta,
+    VmRecord,
 };
 use crate::config::{Config, fingerprint};
 use crate::engine::{HostInfo, Reader};
