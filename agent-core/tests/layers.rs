@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
     ("engine: the only one that knows the order", &["engine"]),
+    ("trace: reads an engine beside its host, and replays what it saw", &["trace"]),
 ];
 
 /// Edges from right to left that are there for a reason.

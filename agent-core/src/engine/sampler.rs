@@ -9,6 +9,7 @@ use crate::detection::Detector;
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
+use crate::sampling::journal::What;
 use crate::sampling::metrics::{Scope, Source, agent};
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::{Delivery, Pace, TapSweep, VmPlan};
@@ -179,6 +180,7 @@ impl Sampler {
                 ToHot::Interval(interval_ns) => self.interval_ns = interval_ns.max(1),
                 ToHot::Rules(detector) => {
                     let mut old = std::mem::replace(&mut self.detector, detector);
+                    self.writer.note(What::Rules, Entity::HOST);
                     self.detector.take_over(&mut old, self.tick, &self.roster, &mut self.sink);
                     self.hand_back(ToCold::Rules(old));
                 }
@@ -190,6 +192,7 @@ impl Sampler {
         self.totals.plans_swapped += 1;
         let row = plan.entity.row as usize;
         let old = self.vms[row].take();
+        self.writer.note(if old.is_some() { What::Replanned } else { What::Entered }, plan.entity);
         match &old {
             Some(old) => {
                 self.roster.leave(old.entity, old.parts());
@@ -230,6 +233,7 @@ impl Sampler {
         for part in plan.parts().chain([entity]) {
             self.writer.close_row(part);
         }
+        self.writer.note(if exited { What::Exited } else { What::Left }, entity);
         self.detector.vm_left(entity, &plan.identity, exited, self.tick, &self.roster, &mut self.sink);
         self.vcpus -= vcpus(&plan);
         self.roster.leave(entity, plan.parts());

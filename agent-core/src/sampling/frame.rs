@@ -8,6 +8,7 @@
 //! source is read as one. Staleness is worked out when a value is looked at, from the source's period.
 
 use super::availability::Availability;
+use super::journal::{Journal, What};
 use super::metrics::{MetricId, Scope, Source};
 use crate::config::Limits;
 use crate::sys::seqcount;
@@ -94,6 +95,7 @@ pub struct Frame {
     tick_wall_ns: AtomicI64,
     /// The period of each source in nanoseconds.
     period_ns: [AtomicU64; Source::COUNT],
+    journal: Journal,
 }
 
 struct Section {
@@ -191,6 +193,7 @@ impl Frame {
             tick_mono_ns: AtomicU64::new(0),
             tick_wall_ns: AtomicI64::new(0),
             period_ns: [const { AtomicU64::new(u64::MAX) }; Source::COUNT],
+            journal: Journal::new(limits)?,
         });
         for scope in [Scope::Host, Scope::Agent] {
             frame.section(scope).generation[0].store(1, Relaxed);
@@ -202,7 +205,8 @@ impl Frame {
     /// The memory that a frame for these limits reserves. Pages that no entity ever uses stay untouched.
     #[must_use]
     pub fn bytes(limits: &Limits) -> usize {
-        Scope::ALL.into_iter().map(|scope| Section::bytes(scope, limits.rows(scope))).sum()
+        let sections = Scope::ALL.into_iter().map(|scope| Section::bytes(scope, limits.rows(scope)));
+        sections.sum::<usize>() + Journal::bytes(limits)
     }
 
     /// The last tick that was completed.
@@ -314,6 +318,11 @@ impl Frame {
         self.period_ns[source as usize].store(period_ns, Relaxed);
     }
 
+    /// What happened to VMs.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// A source's period.
     pub(crate) fn period_ns(&self, source: Source) -> u64 {
         self.period_ns[source as usize].load(Relaxed)
@@ -364,6 +373,11 @@ impl FrameWriter {
     /// Begins a tick, before its first row is written.
     pub fn begin(&mut self) {
         seqcount::begin(&self.frame.whole_seq);
+    }
+
+    /// Notes what happens to a VM, for those who record it.
+    pub(crate) fn note(&mut self, what: What, vm: Entity) {
+        self.frame.journal.note(what, vm);
     }
 
     /// Starts a row anew for an entity: every value is `Pending` until it is read.

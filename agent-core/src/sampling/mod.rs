@@ -5,6 +5,7 @@ pub mod discovery;
 pub mod frame;
 pub mod history;
 pub mod host;
+pub(crate) mod journal;
 pub mod metrics;
 pub mod monitors;
 pub mod parse;

@@ -35,7 +35,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::record::{Cell, Delta, RowDelta, sample};
+    use crate::trace::record::{Cell, Delta, RowDelta, VmEvent, sample};
     use proptest::prelude::*;
 
     /// If this fails, traces of released versions can no longer be read: raise the format's version instead.
@@ -46,6 +46,7 @@ mod tests {
             mono_ns: 2,
             wall_ns: -3,
             more: true,
+            events: vec![VmEvent { what: 4, row: 3, generation: 2 }],
             rows: vec![RowDelta {
                 scope: 6,
                 row: 5,
@@ -60,6 +61,8 @@ mod tests {
             2, 0, 0, 0, 0, 0, 0, 0,
             0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
             1,
+            1, 0, 0, 0, 0, 0, 0, 0,
+            4, 3, 0, 0, 0, 2, 0, 0, 0,
             1, 0, 0, 0, 0, 0, 0, 0,
             6, 5, 0, 0, 0, 7, 0, 0, 0,
             1, 0, 0, 0, 0, 0, 0, 0,

@@ -1,7 +1,7 @@
 //! The trace reader, as the fuzz targets call it: whatever the bytes, it must come back.
 
 use super::framing;
-use super::record::{Cell, ConfigRecord, Delta, EntityRecord, Header, RowDelta, VmRecord};
+use super::record::{Cell, ConfigRecord, Delta, EntityRecord, Header, RowDelta, VmEvent, VmRecord};
 use super::replay::Replay;
 use super::{TraceReader, redact};
 use crate::config::{Config, Limits};
@@ -19,7 +19,7 @@ pub fn replay(data: &[u8]) {
     let mut write = || {
         framing::write_file_head(&mut bytes)?;
         framing::write(&mut bytes, &header())?;
-        for noise in data.chunks(24) {
+        for noise in data.chunks(32) {
             let (vms, deltas) = noise.split_at(noise.len() / 2);
             framing::write(&mut bytes, &vm(vms))?;
             framing::write(&mut bytes, &delta(&mut &*deltas))?;
@@ -83,7 +83,14 @@ fn delta(noise: &mut &[u8]) -> Delta {
         cells,
         stamps: vec![(byte() % 2, u64::from(byte()))],
     };
-    Delta { tick: u64::from(byte()), mono_ns: 0, wall_ns: 0, more: byte() > 200, rows: vec![row] }
+    let event = VmEvent { what: byte() % 7, row: u32::from(byte() % 4), generation: u32::from(byte() % 3) };
+    Delta {
+        tick: u64::from(byte()),
+        more: byte() > 200,
+        events: vec![event],
+        rows: vec![row],
+        ..Delta::default()
+    }
 }
 
 fn vm(noise: &[u8]) -> VmRecord {

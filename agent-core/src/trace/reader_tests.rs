@@ -10,7 +10,7 @@ fn trace(ended: bool) -> Vec<u8> {
     write(&mut bytes, &sample::delta()).unwrap();
     write(&mut bytes, &Delta { tick: 2, ..sample::delta() }).unwrap();
     if ended {
-        write(&mut bytes, &End { ticks: 2, ticks_missed: 0 }).unwrap();
+        write(&mut bytes, &End { ticks: 2, ..End::default() }).unwrap();
     }
     bytes
 }
@@ -28,7 +28,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<Event>, Tail), TraceError> {
 fn what_was_written_is_read() {
     let (events, tail) = read(&trace(true)).unwrap();
     assert_eq!(events[0], Event::Delta(sample::delta()));
-    assert_eq!((events.len(), tail), (2, Tail::Complete(End { ticks: 2, ticks_missed: 0 })));
+    assert_eq!((events.len(), tail), (2, Tail::Complete(End { ticks: 2, ..End::default() })));
     assert_eq!(read(&trace(false)).unwrap().1, Tail::Open);
     assert_eq!(TraceReader::new(&trace(true)[..]).unwrap().header(), &sample::header());
 }

@@ -92,8 +92,22 @@ pub struct Delta {
     pub wall_ns: i64,
     /// Another delta of the same tick follows.
     pub more: bool,
+    /// What happened to VMs, in order, and before the rows below were written. In the last delta of a tick only.
+    pub events: Vec<VmEvent>,
     /// The rows in which something changed.
     pub rows: Vec<RowDelta>,
+}
+
+/// Something that happened to a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VmEvent {
+    /// 1 watched from now on, 2 watched by a newer plan, 3 watched no longer, 4 the same because its process ended,
+    /// 5 no VM: other rules came into force.
+    pub what: u8,
+    /// The VM's row.
+    pub row: u32,
+    /// The row's generation.
+    pub generation: u32,
 }
 
 /// What changed in one row.
@@ -129,6 +143,8 @@ pub struct End {
     pub ticks: u64,
     /// Ticks that passed between two captures and are not in the trace.
     pub ticks_missed: u64,
+    /// Events that were lost between two captures.
+    pub events_missed: u64,
 }
 
 /// A record, with its kind.
@@ -181,6 +197,6 @@ pub(super) mod sample {
             Cell { metric: 1, value: 78, availability: 1 },
         ];
         let row = RowDelta { scope: 1, row: 0, generation: 1, cells, stamps: vec![(0, 900)] };
-        Delta { tick: 1, mono_ns: 1_000, wall_ns: 2_000, more: false, rows: vec![row] }
+        Delta { tick: 1, mono_ns: 1_000, wall_ns: 2_000, rows: vec![row], ..Delta::default() }
     }
 }

@@ -4,13 +4,14 @@ use super::error::RecordError;
 use super::framing;
 use super::record::{
     Cell, ConfigRecord, Delta, End, EntityRecord, Header, LabelsRecord, PeriodsRecord, Record, RowDelta,
-    VmRecord,
+    VmEvent, VmRecord,
 };
 use crate::config::{Config, fingerprint};
 use crate::engine::{HostInfo, Reader};
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::{Entity, Frame, RawRow, Tick};
+use crate::sampling::journal::What;
 use crate::sampling::metrics::{self, Scope, Source};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -52,6 +53,8 @@ pub struct Recorder<W> {
     config: Arc<Config>,
     periods: PeriodsRecord,
     last_tick: u64,
+    /// Entries of the journal that were written.
+    noted: u64,
     end: End,
     bytes: u64,
     failed: bool,
@@ -92,6 +95,7 @@ impl<W: Write> Recorder<W> {
             config,
             periods: PeriodsRecord::default(),
             last_tick: 0,
+            noted: 0,
             end: End::default(),
             bytes,
             failed: false,
@@ -136,16 +140,24 @@ impl<W: Write> Recorder<W> {
         }
         for _ in 0..ATTEMPTS_MAX {
             let frame = self.reader.frame();
-            let seen = frame.within_one_tick(|| (frame.tick(), self.changed_rows(frame)));
-            if let Some((tick, Some(rows))) = seen {
-                return self.write_tick(tick, rows);
+            let journal = || frame.journal().since(self.noted);
+            let seen = frame.within_one_tick(|| (frame.tick(), self.changed_rows(frame), journal()));
+            if let Some((tick, Some(rows), (noted, lost, events))) = seen {
+                self.noted = noted;
+                self.end.events_missed += lost;
+                return self.write_tick(tick, rows, &events);
             }
             std::thread::yield_now();
         }
         Ok(Captured::Overrun)
     }
 
-    fn write_tick(&mut self, tick: Tick, rows: Vec<Changed>) -> Result<Captured, RecordError> {
+    fn write_tick(
+        &mut self,
+        tick: Tick,
+        rows: Vec<Changed>,
+        events: &[(What, Entity)],
+    ) -> Result<Captured, RecordError> {
         if tick.number == self.last_tick {
             return Ok(Captured::Nothing);
         }
@@ -172,6 +184,7 @@ impl<W: Write> Recorder<W> {
                 self.known.insert(place, changed.now);
             }
         }
+        delta.events = events.iter().map(event).collect();
         self.write(&delta)?;
         // The first capture may come late; what was before it was never to be recorded.
         let missed = if self.last_tick == 0 { 0 } else { missed };
@@ -291,7 +304,11 @@ struct Changed {
 }
 
 fn delta_of(tick: Tick) -> Delta {
-    Delta { tick: tick.number, mono_ns: tick.mono_ns, wall_ns: tick.wall_ns, more: false, rows: Vec::new() }
+    Delta { tick: tick.number, mono_ns: tick.mono_ns, wall_ns: tick.wall_ns, ..Delta::default() }
+}
+
+fn event((what, vm): &(What, Entity)) -> VmEvent {
+    VmEvent { what: *what as u8, row: vm.row, generation: vm.generation }
 }
 
 fn config_record(config: &Config) -> ConfigRecord {

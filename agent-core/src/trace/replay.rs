@@ -5,15 +5,16 @@
 
 use super::error::TraceError;
 use super::reader::{Event, Tail, TraceReader};
-use super::record::{Delta, EntityRecord, Header, RowDelta, VmRecord};
+use super::record::{Delta, EntityRecord, Header, RowDelta, VmEvent, VmRecord};
 use crate::alerts::{self, Accounting, Alert, AlertReader, AlertSink};
 use crate::config::Config;
 use crate::detection::Detector;
-use crate::engine::Roster;
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::truncated;
 use crate::sampling::frame::{Entity, Frame, FrameWriter, Tick};
+use crate::sampling::journal::What;
 use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 use std::collections::HashMap;
 use std::io::Read;
@@ -35,8 +36,13 @@ pub struct Replay<R> {
     detector: Detector,
     sink: AlertSink,
     alerts: AlertReader,
-    /// VMs whose rows have not begun yet, and those whose have.
+    /// VMs as last described.
     vms: HashMap<Entity, VmRecord>,
+    /// VMs that are watched, as the roster knows them.
+    watched: HashMap<Entity, VmRecord>,
+    /// Rules that come into force with the next event that says so.
+    next_rules: Option<Detector>,
+    events_missed: u64,
     tick: Tick,
     first_tick: u64,
     ticks: u64,
@@ -56,6 +62,8 @@ pub struct Replayed {
     pub first_tick: u64,
     /// Ticks that are not in the trace.
     pub ticks_missed: u64,
+    /// VMs that came or went without their description being in the trace.
+    pub events_missed: u64,
     /// How the trace ends.
     pub tail: Tail,
     /// Metrics of the trace that this version does not know.
@@ -66,7 +74,10 @@ impl Replayed {
     /// Whether the detector saw all that it saw on the host, from the beginning.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.first_tick == 1 && self.ticks_missed == 0 && self.metrics_unknown.is_empty()
+        self.first_tick == 1
+            && self.ticks_missed == 0
+            && self.events_missed == 0
+            && self.metrics_unknown.is_empty()
     }
 }
 
@@ -85,12 +96,17 @@ pub fn replay<R: Read>(trace: R, config: Option<&Config>) -> Result<Replayed, Tr
             }
         }
     }
+    let lost = match replay.trace.tail() {
+        Tail::Complete(end) => end.events_missed,
+        _ => 0,
+    };
     Ok(Replayed {
         alerts,
         accounting: replay.alerts.accounting(),
         ticks: replay.ticks,
         first_tick: replay.first_tick,
         ticks_missed: replay.ticks_missed,
+        events_missed: replay.events_missed + lost,
         tail: replay.trace.tail(),
         metrics_unknown: replay.metrics_unknown().map(str::to_owned).collect(),
     })
@@ -128,6 +144,9 @@ impl<R: Read> Replay<R> {
             sink,
             alerts,
             vms: HashMap::new(),
+            watched: HashMap::new(),
+            next_rules: None,
+            events_missed: 0,
             tick: Tick::default(),
             first_tick: 0,
             ticks: 0,
@@ -144,7 +163,7 @@ impl<R: Read> Replay<R> {
             match event {
                 Event::Vm(vm) => self.take_vm(vm)?,
                 Event::Config(config) if !self.fixed => {
-                    self.detector = build(&parse(&config.toml)?)?;
+                    self.next_rules = Some(build(&parse(&config.toml)?)?);
                 }
                 Event::Config(_) | Event::Labels(_) => {}
                 Event::Periods(periods) => {
@@ -200,14 +219,51 @@ impl<R: Read> Replay<R> {
         if self.vms.len() > 2 * self.frame.rows(Scope::Vm) {
             return Err(damaged("there are more VMs than rows for them"));
         }
-        let before = self.vms.remove(&entity);
-        if self.frame.entity(Scope::Vm, entity.row) == Some(entity) {
-            if let Some(before) = &before {
-                self.roster.leave(entity, parts(before));
-            }
-            self.roster.enter(entity, identity(&vm), parts(&vm));
-        }
         self.vms.insert(entity, vm);
+        Ok(())
+    }
+
+    /// Does what the sampler did, in the order in which it did it.
+    fn take_event(&mut self, event: VmEvent, tick: Tick) -> Result<(), TraceError> {
+        let Some(what) = What::from_number(event.what) else {
+            return Err(damaged(&format!("event {} does not exist", event.what)));
+        };
+        if what == What::Rules {
+            if let Some(mut rules) = self.next_rules.take() {
+                rules.take_over(&mut self.detector, tick, &self.roster, &mut self.sink);
+                self.detector = rules;
+            }
+            return Ok(());
+        }
+        let record = EntityRecord { scope: Scope::Vm as u8, row: event.row, generation: event.generation };
+        let vm = self.entity(record)?;
+        let before = self.watched.remove(&vm);
+        if let Some(before) = &before {
+            if matches!(what, What::Left | What::Exited) {
+                let identity = identity(before);
+                let exited = what == What::Exited;
+                self.detector.vm_left(vm, &identity, exited, tick, &self.roster, &mut self.sink);
+            }
+            self.roster.leave(vm, parts(before));
+        }
+        match what {
+            What::Entered | What::Replanned => {
+                let Some(now) = self.vms.get(&vm) else {
+                    // It came and went before its description could be recorded.
+                    self.events_missed += 1;
+                    return Ok(());
+                };
+                if what == What::Entered {
+                    self.detector.vm_entered(&identity(now), tick, &mut self.sink);
+                }
+                self.roster.enter(vm, identity(now), parts(now));
+                self.watched.insert(vm, now.clone());
+            }
+            _ => {
+                self.events_missed += u64::from(before.is_none());
+                self.vms.remove(&vm);
+            }
+        }
         Ok(())
     }
 
@@ -215,6 +271,10 @@ impl<R: Read> Replay<R> {
     fn take_delta(&mut self, delta: &Delta) -> Result<bool, TraceError> {
         if delta.tick < self.tick.number || delta.tick == 0 {
             return Err(damaged("ticks go backwards"));
+        }
+        let tick = Tick { number: delta.tick, mono_ns: delta.mono_ns, wall_ns: delta.wall_ns };
+        for event in &delta.events {
+            self.take_event(*event, tick)?;
         }
         for row in &delta.rows {
             self.take_row(row)?;
@@ -227,7 +287,7 @@ impl<R: Read> Replay<R> {
         } else {
             self.ticks_missed += (delta.tick - self.tick.number).saturating_sub(1);
         }
-        self.tick = Tick { number: delta.tick, mono_ns: delta.mono_ns, wall_ns: delta.wall_ns };
+        self.tick = tick;
         self.ticks += 1;
         self.writer.finish(self.tick);
         self.detector.evaluate(self.tick, &self.frame, &self.roster, &mut self.sink);
@@ -240,15 +300,12 @@ impl<R: Read> Replay<R> {
         let before = self.frame.entity(entity.scope, entity.row);
         if before != Some(entity) {
             if let Some(before) = before {
-                self.end_row(before);
+                self.writer.close_row(before);
             }
             if entity.generation == 0 {
                 return Ok(());
             }
             self.writer.open_row(entity);
-            if let Some(vm) = self.vms.get(&entity) {
-                self.roster.enter(entity, identity(vm), parts(vm));
-            }
         }
         let metric_of = |cell: &super::record::Cell| self.metrics.get(usize::from(cell.metric)).copied();
         for cell in &delta.cells {
@@ -272,13 +329,6 @@ impl<R: Read> Replay<R> {
             }
         }
         Ok(())
-    }
-
-    fn end_row(&mut self, entity: Entity) {
-        self.writer.close_row(entity);
-        if let Some(vm) = self.vms.remove(&entity) {
-            self.roster.leave(entity, parts(&vm));
-        }
     }
 
     /// An entity that is within the limits.

@@ -161,8 +161,19 @@ fn the_roster_follows_the_rows() {
     };
     let row = |row, generation| RowDelta { scope: Scope::Vm as u8, row, generation, ..RowDelta::default() };
     // The second VM takes over a vCPU row of the first, in the tick in which the first ends.
-    let first = Delta { tick: 1, rows: vec![row(3, 1)], ..Delta::default() };
-    let second = Delta { tick: 2, rows: vec![row(2, 2), row(3, 0)], ..Delta::default() };
+    let event = |what, row, generation| VmEvent { what: what as u8, row, generation };
+    let first = Delta {
+        tick: 1,
+        events: vec![event(What::Entered, 3, 1)],
+        rows: vec![row(3, 1)],
+        ..Delta::default()
+    };
+    let second = Delta {
+        tick: 2,
+        events: vec![event(What::Entered, 2, 2), event(What::Exited, 3, 1)],
+        rows: vec![row(2, 2), row(3, 0)],
+        ..Delta::default()
+    };
     let trace = trace_of(&[first, second], &[vm("one", 3, 1), vm("two", 2, 2)]);
     let mut replay = Replay::new(trace.as_slice(), None).unwrap();
     let vcpu = Entity { scope: Scope::Vcpu, row: 7, generation: 1 };
