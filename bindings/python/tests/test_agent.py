@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL, threads, wait_until
 
 from bartizan import (
     AGENT,
@@ -32,6 +31,7 @@ from bartizan import (
     StateError,
     Unit,
 )
+from conftest import SMALL, threads, wait_until
 
 USES: list[Callable[[Agent], Any]] = [
     lambda agent: agent.start(),

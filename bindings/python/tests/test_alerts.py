@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import LONG_S, open_fds
 
 from bartizan import Agent, AgentState, Alert, AlertState, FaultedError, Metric, Severity, _stream
+from conftest import LONG_S, open_fds
 
 Talkative = Callable[[int], dict[str, Any]]
 

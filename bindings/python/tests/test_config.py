@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL
 
 from bartizan import Agent, Config, ConfigError, RestartRequiredError
+from conftest import SMALL
 
 
 def test_all_forms_of_one_configuration_are_equal(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import skip
 
 from bartizan import library_version
+from conftest import skip
 
 INCLUDE = Path(__file__).resolve().parents[3] / "include"
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import SMALL, open_fds, threads
-from test_agent import USES
 
 from bartizan import HOST, Agent, AgentState, ForkedError, Metric, _library
 from bartizan._errors import failure
+from conftest import SMALL, open_fds, threads
+from test_agent import USES
 
 
 def in_child(run: Callable[[], str]) -> str:

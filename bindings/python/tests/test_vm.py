@@ -8,9 +8,9 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from conftest import LONG_S, SMALL, MiniVm, wait_until
 
 from bartizan import Agent, Alert, AlertState, Availability, Metric, NotFoundError, Scope, Severity, Vmm
+from conftest import LONG_S, SMALL, MiniVm, wait_until
 
 StartVm = Callable[..., MiniVm]
 

@@ -1,0 +1,63 @@
+"""The examples and the README's programs, run as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import LONG_S, MiniVm
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[2] / "examples" / "python"
+PROGRAMS = re.findall(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["watch.py", "watch_async.py"])
+def test_an_example_tells_of_a_killed_vm(name: str, start_vm: Callable[..., MiniVm], tmp_path: Path) -> None:
+    config = tmp_path / "quick.toml"
+    config.write_text("[sampling]\ninterval_ms = 100\n[alerts]\nper_rule_per_minute_max = 10000\n", encoding="utf-8")
+    mini = start_vm()
+    program = EXAMPLES / name
+    process = subprocess.Popen([sys.executable, program, config], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            # Both tell, every few seconds, what they watch: from then on the VM is known.
+            if line.startswith("-- "):
+                mini.kill()
+            if mini.name in line and "is gone" in line:
+                break
+        else:
+            pytest.fail("the example ended without telling")
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(LONG_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("name", ["watch.py", "watch_async.py"])
+def test_an_example_tells_what_is_wrong_with_its_configuration(name: str, tmp_path: Path) -> None:
+    config = tmp_path / "wrong.toml"
+    config.write_text("[sampling]\nintervall_ms = 100\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, EXAMPLES / name, config], capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == 1
+    assert "wrong.toml:2" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_the_readme_s_programs_run(number: int) -> None:
+    assert len(PROGRAMS) >= 4
+    # Alerts of the host would keep the loops going: what is shown ends when it is quiet for a moment.
+    program = PROGRAMS[number].replace("timeout=5", "timeout=0.2")
+    clean = {**os.environ, "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LONG_S, env=clean)
+    assert done.returncode == 0, done.stderr
