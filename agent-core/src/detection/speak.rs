@@ -39,15 +39,17 @@ impl Subject {
 fn part(entity: Entity, roster: &Roster) -> ArrayString<64> {
     let mut text = Bounded::new();
     let row = entity.row;
-    let ordinal = roster.ordinal_of(entity).unwrap_or(row);
+    let ordinal = roster.ordinal_of(entity).or_else(|| roster.number_of(entity)).unwrap_or(row);
+    let device = roster.device_of(entity);
     // A bounded text takes everything.
     let _ = match entity.scope {
         Scope::Host | Scope::Vm | Scope::Agent => Ok(()),
         Scope::Vcpu => write!(text, "vCPU {ordinal}"),
         Scope::VmNet => write!(text, "interface {ordinal}"),
         Scope::VmDisk => write!(text, "disk {ordinal}"),
-        Scope::Cpu => write!(text, "CPU {row}"),
-        Scope::Node => write!(text, "node {row}"),
+        Scope::Cpu => write!(text, "CPU {ordinal}"),
+        Scope::Node => write!(text, "node {ordinal}"),
+        Scope::Block | Scope::Net if device.is_some() => text.write_str(device.unwrap_or_default()),
         Scope::Block => write!(text, "block device {row}"),
         Scope::Net => write!(text, "network device {row}"),
     };

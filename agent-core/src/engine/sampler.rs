@@ -167,6 +167,7 @@ impl Sampler {
                 ToHot::Host(mut plan) => {
                     self.totals.plans_swapped += 1;
                     plan.install(self.host.as_deref(), &mut self.writer);
+                    plan.exchange_names(&mut self.roster);
                     if let Some(old) = self.host.replace(plan) {
                         self.hand_back(ToCold::Host(old));
                     }

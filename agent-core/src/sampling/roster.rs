@@ -1,15 +1,43 @@
 //! Who is in which row: the fixed-size names that the hot side needs to write an alert.
 
 use crate::config::Limits;
+use crate::sampling::discovery::truncated;
 use crate::sampling::frame::Entity;
+use crate::sampling::host::HostLabels;
 use crate::sampling::metrics::Scope;
 use crate::sampling::vm::VmIdentity;
+use arrayvec::ArrayString;
 
 /// The VMs that are watched now, by row; and for the rows of vCPUs, disks and interfaces, the VM they belong to.
 pub struct Roster {
     vms: Box<[Option<(Entity, VmIdentity)>]>,
     /// The VM's row, and the how-manieth part of its kind this is.
     owners: [Box<[(u32, u32)]>; 3],
+    /// What the host's rows are called.
+    pub(super) host: HostNames,
+}
+
+/// What the host's rows are called, of fixed size each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostNames {
+    cpus: Box<[Option<u32>]>,
+    nodes: Box<[Option<u32>]>,
+    block_devices: Box<[ArrayString<32>]>,
+    net_devices: Box<[ArrayString<32>]>,
+}
+
+impl HostNames {
+    pub(super) fn new(labels: &HostLabels) -> Self {
+        let names = |names: &[Option<String>]| {
+            names.iter().map(|name| truncated(name.as_deref().unwrap_or_default())).collect()
+        };
+        Self {
+            cpus: labels.cpus.as_slice().into(),
+            nodes: labels.nodes.as_slice().into(),
+            block_devices: names(&labels.block_devices),
+            net_devices: names(&labels.net_devices),
+        }
+    }
 }
 
 /// "No VM" in `owners`.
@@ -21,6 +49,7 @@ impl Roster {
     pub fn new(limits: &Limits) -> Self {
         let owners = |scope| vec![(NOBODY, 0); limits.rows(scope)].into_boxed_slice();
         Self {
+            host: HostNames::default(),
             vms: vec![None; limits.rows(Scope::Vm)].into_boxed_slice(),
             owners: [owners(Scope::Vcpu), owners(Scope::VmNet), owners(Scope::VmDisk)],
         }
@@ -36,6 +65,28 @@ impl Roster {
         let (vm, identity) = self.vms.get(row as usize)?.as_ref()?;
         // A VM that had the row before is another one.
         (entity.scope != Scope::Vm || *vm == entity).then_some((*vm, identity))
+    }
+
+    /// The name of one of the host's devices.
+    #[must_use]
+    pub fn device_of(&self, device: Entity) -> Option<&str> {
+        let names = match device.scope {
+            Scope::Block => &self.host.block_devices,
+            Scope::Net => &self.host.net_devices,
+            _ => return None,
+        };
+        names.get(device.row as usize).map(ArrayString::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The number of one of the host's CPUs or nodes.
+    #[must_use]
+    pub fn number_of(&self, part: Entity) -> Option<u32> {
+        let numbers = match part.scope {
+            Scope::Cpu => &self.host.cpus,
+            Scope::Node => &self.host.nodes,
+            _ => return None,
+        };
+        *numbers.get(part.row as usize)?
     }
 
     /// Which of its VM's vCPUs, interfaces or disks an entity is, counted from 0 in the order of the VM's plan.

@@ -250,3 +250,29 @@ proptest! {
         prop_assert_eq!(format!("{:?}", play(&acts)), format!("{said:?}"));
     }
 }
+
+#[test]
+fn a_device_of_the_host_is_called_by_its_name() {
+    use crate::sampling::frame::Entity;
+    use crate::sampling::host::{HostLabels, HostPlan};
+    use crate::sampling::metrics::{Scope, block};
+    let root = tempfile::tempdir().expect("tempdir");
+    std::fs::create_dir(root.path().join("proc")).expect("mkdir");
+    std::fs::write(
+        root.path().join("proc/diskstats"),
+        "   8       0 sda 1 0 8 1 1 0 8 1 0 1 2 0 0 0 0 0 0\n   8      16 sdb 1 0 8 1 1 0 8 1 0 1 2 0 0 0 0 0 0\n",
+    )
+    .expect("write");
+    let mut config = config(
+        "[[rules]]\nname = \"busy\"\nsummary = \"requests\"\nmetric = \"block_in_flight\"\nabove = 5\n",
+    );
+    config.roots = crate::config::Roots::below(root.path());
+    let mut host = Host::with(&config);
+    let (mut plan, ..) = HostPlan::open(&config, &HostLabels::default());
+    plan.install(None, &mut host.writer);
+    plan.exchange_names(&mut host.roster);
+    let said = host.say(1, block::IN_FLIGHT, 9);
+    assert_eq!(said[0].message.as_str(), "sdb: requests 9 (limit 5)");
+    assert_eq!((said[0].subject.as_str(), said[0].entity.scope), ("sdb", Scope::Block));
+    assert_ne!(said[0].entity, Entity::HOST);
+}

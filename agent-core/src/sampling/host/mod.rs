@@ -21,6 +21,7 @@ use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source, host};
+use crate::sampling::roster::{HostNames, Roster};
 use clock::ClockWatch;
 use columns::Columns;
 use open::Opener;
@@ -42,6 +43,8 @@ pub struct HostPlan {
     /// Values that nothing writes, and why; said in the first sample.
     absent: Vec<((Scope, u32, MetricId), Availability)>,
     absent_said: bool,
+    /// For the roster, which gives its old ones in exchange.
+    names: HostNames,
 }
 
 /// What the cold side should know after a host sample.
@@ -91,6 +94,7 @@ impl HostPlan {
         let absent = opener.absent(&entities, &[]);
         let vacant = vacant(&opener.labels);
         let scratch = opener.tables.iter().map(Table::buffer_bytes).max().unwrap_or(0);
+        let names = HostNames::new(&opener.labels);
         let plan = Self {
             scratch: vec![0; scratch].into(),
             tables: opener.tables,
@@ -101,6 +105,7 @@ impl HostPlan {
             vacant,
             absent,
             absent_said: false,
+            names,
         };
         (plan, opener.labels, opener.notes.into_reports())
     }
@@ -108,6 +113,11 @@ impl HostPlan {
     /// The rows that hold something, in no particular order.
     pub fn entities(&self) -> impl Iterator<Item = Entity> + '_ {
         self.entities.iter().copied()
+    }
+
+    /// Tells the roster what the rows are called; what it knew before is freed with this plan.
+    pub(crate) fn exchange_names(&mut self, roster: &mut Roster) {
+        std::mem::swap(&mut self.names, &mut roster.host);
     }
 
     /// Goes on where the plan before left off, and tells the frame which rows there are now. Allocates nothing.
