@@ -1,5 +1,8 @@
 //! The only place with `unsafe`: thin, safe covers over the kernel's interfaces.
 
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
+}
 pub mod clock;
 pub mod descriptors;
 pub mod file;

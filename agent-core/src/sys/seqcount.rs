@@ -5,10 +5,8 @@
 //! away and never undefined behaviour. (Boehm, "Can seqlocks get along with programming language memory models?",
 //! MSPC 2012.)
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, Ordering, fence};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+// By way of the parent, so that `tests/seqcount.rs` can put loom's atomics in their place.
+use super::atomic::{AtomicU32, Ordering, fence};
 
 /// Marks the beginning of a write. Only the one writer may call it.
 #[inline]
