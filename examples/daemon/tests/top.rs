@@ -53,6 +53,13 @@ impl Terminal {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
+    /// The process that runs in the window.
+    fn pid(&self) -> i32 {
+        let shell = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        let children = format!("/proc/{0}/task/{0}/children", shell.trim());
+        std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+    }
+
     fn until(&self, text: &str) -> String {
         let seen = wait_until(Duration::from_secs(30), || self.screen().contains(text));
         let screen = self.screen();
@@ -106,12 +113,30 @@ fn a_signal_gives_the_terminal_back_too() {
     }
     let terminal = Terminal::start(100, 30, "top");
     terminal.until("quit");
-    let shell = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
-    let children = format!("/proc/{0}/task/{0}/children", shell.trim());
-    let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let pid = terminal.pid();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).unwrap();
     let after = terminal.until("ended with 0");
     assert!(after.trim_start().starts_with("before"), "{after}");
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    if no_tmux() {
+        bartizan_testkit::skip!("tmux is not installed");
+    }
+    for command in ["top", "run --no-socket --interval 100ms"] {
+        let terminal = Terminal::start(100, 30, command);
+        terminal.until("CPUs");
+        let pid = terminal.pid();
+        drop(terminal);
+        let ended =
+            wait_until(Duration::from_secs(10), || !std::path::Path::new(&format!("/proc/{pid}")).exists());
+        if !ended {
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+        assert!(ended, "{command:?} goes on without anybody to see it");
+    }
 }
 
 #[test]

@@ -19,13 +19,16 @@ use crate::watch::{Watch, configure, raise_descriptor_limit};
 use app::App;
 use clap::ValueEnum;
 use crossterm::event::{self, Event, KeyEventKind};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use ratatui::DefaultTerminal;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::time::Duration;
 use theme::Theme;
 
 /// How long a key or a signal may wait at most.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK_MS: u16 = 50;
 
 /// What VMs are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -102,8 +105,11 @@ fn watch_on(
             terminal.draw(|frame| draw::draw(frame, &mut app, theme))?;
             dirty = false;
         }
-        if event::poll(LOOK)? {
-            match event::read()? {
+        match look_for_keys(signals)? {
+            Keys::None => {}
+            // Nobody looks any more: the terminal was closed, or the connection to it lost.
+            Keys::Lost => return Ok(()),
+            Keys::Waiting => match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
                     if app.key(key) == app::Next::Quit {
                         return Ok(());
@@ -116,7 +122,7 @@ fn watch_on(
                 }
                 Event::Resize(..) => dirty = true,
                 _ => {}
-            }
+            },
         }
         while let Some(request) = signals.next() {
             if request == Request::Stop {
@@ -124,4 +130,30 @@ fn watch_on(
             }
         }
     }
+}
+
+/// What the terminal has for us.
+enum Keys {
+    None,
+    Waiting,
+    Lost,
+}
+
+/// Waits a moment for keys or a signal. The terminal is polled here first, because the library's own poll does not
+/// return from a terminal that was hung up.
+fn look_for_keys(signals: &Signals) -> Result<Keys, Failure> {
+    let terminal = std::io::stdin();
+    let mut fds =
+        [PollFd::new(terminal.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, LOOK_MS) {
+        Ok(_) => {}
+        Err(Errno::EINTR) => return Ok(Keys::None),
+        Err(errno) => return Err(Failure::new(Code::Io, format!("the terminal: {errno}"))),
+    }
+    let terminal = fds[0].revents().unwrap_or(PollFlags::empty());
+    if terminal.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
+        return Ok(Keys::Lost);
+    }
+    // A resize arrives without a byte from the terminal.
+    Ok(if event::poll(Duration::ZERO)? { Keys::Waiting } else { Keys::None })
 }
