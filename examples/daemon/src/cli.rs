@@ -37,7 +37,7 @@ pub struct Common {
     /// Time between two samples, such as 1s or 250ms [default: 1s, or what the configuration says]
     #[arg(short, long, global = true, value_name = "TIME")]
     pub interval: Option<humantime::Duration>,
-    /// When to use colours; NO_COLOR in the environment is respected
+    /// When to use colours; `NO_COLOR` in the environment is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
 }
@@ -158,7 +158,7 @@ pub struct MetricsArgs {
 /// `bartizan show`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ShowArgs {
-    /// The metric, such as vm_state or vm_*; everything when left out
+    /// The metric, such as `vm_state` or `vm_*`; everything when left out
     pub metric: Option<String>,
     /// The entity: the name of a VM, a device, a CPU; all when left out
     pub entity: Option<String>,

@@ -113,7 +113,12 @@ impl From<BuildError> for Failure {
 
 impl From<RunnerError> for Failure {
     fn from(error: RunnerError) -> Self {
-        Self::new(Code::Unavailable, error.to_string())
+        let code = match error {
+            RunnerError::Rule(_) => Code::Config,
+            RunnerError::Faulted => Code::Software,
+            _ => Code::Unavailable,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use bartizan_core::config::{Config, fingerprint};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The file that is loaded when none is named, where it exists.
@@ -28,5 +29,10 @@ pub fn load(path: Option<&Path>) -> Result<Config, Failure> {
 /// The fingerprint of the effective configuration, in hexadecimal digits.
 #[must_use]
 pub fn fingerprint_text(config: &Config) -> String {
-    fingerprint(config).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in fingerprint(config) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

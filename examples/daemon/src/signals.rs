@@ -37,6 +37,7 @@ impl Signals {
     }
 
     /// The oldest request that waits, if any. Never blocks.
+    #[must_use]
     pub fn next(&self) -> Option<Request> {
         let info = self.descriptor.read_signal().ok().flatten()?;
         let signal = i32::try_from(info.ssi_signo).ok()?;

@@ -3,7 +3,7 @@
 use crate::cli::Common;
 use crate::exit::{Code, Failure};
 use bartizan_core::config::{Config, Roots};
-use bartizan_core::engine::{Agent, Reader};
+use bartizan_core::engine::{Agent, Reader, RunnerError};
 use bartizan_core::sys::clock::Clock;
 use log::warn;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -72,6 +72,18 @@ impl Watch {
     #[must_use]
     pub fn reader(&self) -> &Reader {
         self.agent.reader()
+    }
+
+    /// Puts a new configuration into force without a gap; `false` when it needs an agent made anew.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or the agent has failed; the old one then stays in force.
+    pub fn reload(&self, config: Config) -> Result<bool, Failure> {
+        match self.agent.reload(config) {
+            Ok(()) => Ok(true),
+            Err(RunnerError::NeedsRestart(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends the agent's threads; what it knows can still be read.

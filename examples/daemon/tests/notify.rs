@@ -1,5 +1,7 @@
 //! What the service manager hears: ready, reloading, stopping; and the watchdog only while sampling advances.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
+
 mod common;
 
 use common::{Daemon, bartizan};

@@ -1,5 +1,7 @@
 //! What is served over HTTP, judged by Prometheus' own tools and by clients that mean no good.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
+
 mod common;
 
 use common::{Daemon, answer, ask};
@@ -199,7 +201,7 @@ fn a_real_prometheus_scrapes_it() {
         let object: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
         object["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok()
     };
-    let scraped = bartizan_testkit::proc::wait_until(std::time::Duration::from_secs(60), || {
+    let scraped = bartizan_testkit::proc::wait_until(std::time::Duration::from_mins(1), || {
         assert!(
             prometheus.0.try_wait().unwrap().is_none(),
             "prometheus ended: {}",

@@ -1,5 +1,7 @@
 //! `bartizan top` in a real terminal (tmux), driven as a user drives it.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
+
 mod common;
 
 use bartizan_testkit::proc::wait_until;

@@ -6,6 +6,7 @@ use crate::view::paint::Paint;
 use crate::view::table::Table;
 use bartizan_core::sampling::metrics::{self, Kind, Metric, Scope};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 pub(super) fn run(common: &Common, args: MetricsArgs) -> Result<(), Failure> {
@@ -46,16 +47,19 @@ pub fn markdown() -> String {
         metrics::all().count(),
         Scope::ALL.len()
     );
+    // Writing to a String cannot fail.
     for scope in Scope::ALL {
-        page.push_str(&format!(
+        let _ = write!(
+            page,
             "\n## {} ({} metrics)\n\n| number | name | kind | unit | source | since | meaning |\n\
              |---|---|---|---|---|---|---|\n",
             scope.name(),
             scope.metrics().len()
-        ));
+        );
         for metric in scope.metrics() {
-            page.push_str(&format!(
-                "| {} | `{}` | {} | {} | {} | {} | {} |\n",
+            let _ = writeln!(
+                page,
+                "| {} | `{}` | {} | {} | {} | {} | {} |",
                 metric.id.number(),
                 metric.name,
                 kind(metric),
@@ -63,7 +67,7 @@ pub fn markdown() -> String {
                 metric.source.name(),
                 metric.since,
                 metric.help.replace('|', "\\|")
-            ));
+            );
         }
     }
     page

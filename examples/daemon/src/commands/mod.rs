@@ -4,6 +4,7 @@ mod check_config;
 mod generate;
 pub mod metrics;
 mod output;
+mod rules;
 mod run;
 mod show;
 mod sources;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(&common, args),
         Command::Show(args) => show::run(&common, &args),
         Command::Sources(args) => sources::run(&common, args),
+        Command::Rules(args) => rules::run(&common, args),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),

@@ -109,17 +109,16 @@ impl Output {
     }
 
     fn vm_event(&mut self, kind: &str, word: &str, vm: &VmInfo, wall_ns: i64) -> io::Result<()> {
-        match &mut self.form {
-            Form::Json(out) => {
-                line(out, &json!({"type": kind, "time": units::rfc3339(wall_ns), "vm": json::vm(vm)}))
-            }
-            _ => {
-                let at = self.paint.dim(&units::time_of_day(wall_ns));
-                let name = self.paint.bold(&units::printable(&vm.name));
-                let vcpus = vm.vcpus.len();
-                self.say(&format!("{at} {word} VM {name}, {vcpus} vCPUs, {} {}", vm.vmm.name(), vm.pid))
-            }
+        if let Form::Json(out) = &mut self.form {
+            return line(out, &json!({"type": kind, "time": units::rfc3339(wall_ns), "vm": json::vm(vm)}));
         }
+        let at = self.paint.dim(&units::time_of_day(wall_ns));
+        let name = self.paint.bold(&units::printable(&vm.name));
+        let vcpus = match vm.vcpus.len() {
+            1 => "1 vCPU".to_owned(),
+            count => format!("{count} vCPUs"),
+        };
+        self.say(&format!("{at} {word} VM {name}, {vcpus}, {} {}", vm.vmm.name(), vm.pid))
     }
 
     /// The configuration was loaded again, or not.

@@ -72,7 +72,7 @@ struct Daemon<'a> {
     viewer: Viewer,
     book: Book,
     /// The VMs that were announced.
-    known: HashMap<Entity, Arc<VmInfo>>,
+    known: Vms,
     last_tick: u64,
     /// Ticks of this agent and those before a reload.
     ticks: u64,
@@ -152,17 +152,13 @@ impl Daemon<'_> {
         let now: HashMap<Entity, Arc<VmInfo>> =
             self.watch.reader().vms().into_iter().map(|vm| (vm.entity, vm)).collect();
         let mut changed = false;
-        for (entity, vm) in &self.known {
-            if !now.contains_key(entity) {
-                self.output.vm_gone(vm, wall_ns)?;
-                changed = true;
+        for (vm, is_new) in changes(&self.known, &now) {
+            if is_new {
+                self.output.vm_found(&vm, wall_ns)?;
+            } else {
+                self.output.vm_gone(&vm, wall_ns)?;
             }
-        }
-        for (entity, vm) in &now {
-            if !self.known.contains_key(entity) {
-                self.output.vm_found(vm, wall_ns)?;
-                changed = true;
-            }
+            changed = true;
         }
         self.known = now;
         if changed {
@@ -201,24 +197,26 @@ impl Daemon<'_> {
     }
 
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
+        let fingerprint = fingerprint_text(&config);
         if config == *self.watch.reader().config() {
-            let reader = self.watch.reader().clone();
-            let fingerprint = fingerprint_text(&reader.config());
-            self.state.reloaded(reader, fingerprint);
+            self.state.reloaded(self.watch.reader().clone(), fingerprint);
             return Ok("the configuration was loaded again; nothing in it has changed");
         }
+        if self.watch.reload(config.clone())? {
+            self.state.reloaded(self.watch.reader().clone(), fingerprint);
+            return Ok("the configuration was loaded again and is in force");
+        }
+        // Limits and roots are fixed when an agent is made: a new one takes over once it runs.
         let watch = Watch::start(config)?;
         // What the old agent had still to say is said before it goes.
         self.take_alerts()?;
         self.watch = watch;
-        let reader = self.watch.reader().clone();
-        let fingerprint = fingerprint_text(&reader.config());
-        self.state.reloaded(reader, fingerprint);
+        self.state.reloaded(self.watch.reader().clone(), fingerprint);
         self.last_tick = 0;
         self.viewer = Viewer::default();
         self.book.clear();
         self.book.publish(&self.state);
-        Ok("the configuration was loaded again and is in force")
+        Ok("the configuration was loaded again and is in force, with an agent made anew for its limits")
     }
 
     fn finish(mut self, why: &'static str) -> Result<(), Failure> {
@@ -237,4 +235,21 @@ impl Daemon<'_> {
         self.output.stop(&summary)?;
         Ok(())
     }
+}
+
+type Vms = HashMap<Entity, Arc<VmInfo>>;
+
+/// The VMs that went and those that came, each by the age of its process.
+fn changes(before: &Vms, now: &Vms) -> Vec<(Arc<VmInfo>, bool)> {
+    let missing = |from: &Vms, other: &Vms| {
+        let mut vms: Vec<_> = from
+            .iter()
+            .filter(|(entity, _)| !other.contains_key(entity))
+            .map(|(_, vm)| Arc::clone(vm))
+            .collect();
+        vms.sort_by_key(|vm| (vm.start_ticks, vm.pid));
+        vms
+    };
+    let gone = missing(before, now).into_iter().map(|vm| (vm, false));
+    gone.chain(missing(now, before).into_iter().map(|vm| (vm, true))).collect()
 }

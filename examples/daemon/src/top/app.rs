@@ -74,6 +74,7 @@ impl Trail {
 }
 
 /// Everything the screen shows.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that one key turns")]
 pub struct App {
     pub(super) host_name: String,
     pub(super) view: View,

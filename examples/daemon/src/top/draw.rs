@@ -45,7 +45,7 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let view = &app.view;
     let mut left = vec![
         Span::styled("bartizan ", theme.title()),
-        Span::styled(printable(&app.host_name), theme.heading()),
+        Span::styled(printable(&app.host_name), Theme::heading()),
         Span::raw(format!("  {} CPUs  {} VMs  tick {}", view.host.cpus, view.vms.len(), view.tick.number)),
     ];
     if app.paused {
@@ -140,7 +140,7 @@ fn draw_vms(frame: &mut Frame<'_>, area: Rect, app: &mut App, theme: Theme) {
     let block = Block::new()
         .borders(Borders::TOP)
         .border_style(theme.dim())
-        .title(Span::styled(format!(" VMs: {}{filtered} ", listed.len()), theme.heading()));
+        .title(Span::styled(format!(" VMs: {}{filtered} ", listed.len()), Theme::heading()));
     if listed.is_empty() {
         let text = if app.view.vms.is_empty() {
             "no VM found; watching for them"
@@ -158,7 +158,7 @@ fn draw_vms(frame: &mut Frame<'_>, area: Rect, app: &mut App, theme: Theme) {
             Cell::from(align(column.title, &text, usize::from(column.width)))
         }))
         .collect::<Row<'_>>()
-        .style(theme.heading());
+        .style(Theme::heading());
     let rows: Vec<Row<'_>> = listed
         .iter()
         .map(|vm| {
@@ -172,7 +172,7 @@ fn draw_vms(frame: &mut Frame<'_>, area: Rect, app: &mut App, theme: Theme) {
         .header(header)
         .block(block)
         .column_spacing(1)
-        .row_highlight_style(theme.selected());
+        .row_highlight_style(Theme::selected());
     let cursor = app.cursor(&listed);
     let mut state = TableState::new().with_offset(app.scroll).with_selected(Some(cursor));
     frame.render_stateful_widget(table, area, &mut state);

@@ -66,7 +66,7 @@ pub(super) fn draw_vm(frame: &mut Frame<'_>, area: Rect, app: &mut App, entity: 
     let vm = &view.vm;
     let columns = usize::from(area.width);
     let text = |text: String| Line::raw(fit(&text, columns));
-    let head = |text: String| Line::styled(fit(&text, columns), theme.heading());
+    let head = |text: String| Line::styled(fit(&text, columns), Theme::heading());
     let or_none = |text: &str| if text.is_empty() { units::NONE.to_owned() } else { printable(text) };
     let uuid = if vm.uuid == [0; 16] { units::NONE.to_owned() } else { units::uuid(&vm.uuid) };
     let percent = |value| units::optional(value, units::percent);
@@ -75,12 +75,15 @@ pub(super) fn draw_vm(frame: &mut Frame<'_>, area: Rect, app: &mut App, entity: 
         text(format!("uuid {uuid}  tenant {}  {} process {}", or_none(&vm.tenant), vm.vmm.name(), vm.pid)),
         text(format!("cgroup {}", or_none(&vm.cgroup))),
         text(format!(
-            "state {}  cpu {}  wait {}  throttled {}  memory {}  waits: memory {} io {}",
+            "state {}  cpu {}  wait {}  throttled {}  memory {}",
             view.state_name(),
             percent(view.cpu_cores),
             percent(view.wait),
             percent(view.throttled),
             bytes(view.memory_bytes),
+        )),
+        text(format!(
+            "waits for memory {} and for I/O {}",
             percent(view.pressure_memory),
             percent(view.pressure_io)
         )),
@@ -159,20 +162,22 @@ pub(super) fn draw_help(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
 
 fn source_lines<'a>(sources: &[SourceReport], columns: usize, theme: Theme) -> Vec<Line<'a>> {
     let mut lines =
-        vec![Line::styled(format!("{:<16} {:<12} {:<12} WHY", "SOURCE", "STATE", "TIER"), theme.heading())];
+        vec![Line::styled(format!("{:<16} {:<12} {:<12} WHY", "SOURCE", "STATE", "TIER"), Theme::heading())];
     for report in sources {
+        let mut reason = units::wrap(&printable(&report.reason), columns.saturating_sub(43)).into_iter();
         lines.push(Line::from(vec![
             Span::raw(fit(report.source.name(), 17)),
             Span::styled(fit(report.availability.name(), 13), theme.availability(report.availability)),
             Span::raw(fit(report.tier, 13)),
-            Span::raw(fit(&printable(&report.reason), columns.saturating_sub(43))),
+            Span::raw(reason.next().unwrap_or_default()),
         ]));
+        lines.extend(reason.map(|line| Line::raw(format!("{:43}{line}", ""))));
     }
     lines
 }
 
 fn titled<'a>(title: String, theme: Theme) -> Block<'a> {
-    Block::new().borders(Borders::TOP).border_style(theme.dim()).title(Span::styled(title, theme.heading()))
+    Block::new().borders(Borders::TOP).border_style(theme.dim()).title(Span::styled(title, Theme::heading()))
 }
 
 fn scrolled(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>, scroll: usize, block: Block<'_>) {

@@ -23,11 +23,11 @@ impl Theme {
         self.color(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn heading(self) -> Style {
+    pub(super) fn heading() -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn selected(self) -> Style {
+    pub(super) fn selected() -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 

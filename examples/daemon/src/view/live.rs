@@ -12,19 +12,23 @@ use std::io::{self, Write};
 
 /// Below this width nothing sensible can be shown; lines are cut.
 const COLUMNS_MIN: u16 = 20;
+/// As the width.
+const ROWS_MIN: u16 = 8;
 
 /// Draws, and knows what it drew, to draw over it.
 pub struct Live<W: Write> {
     out: W,
     paint: Paint,
-    drawn_lines: usize,
+    /// What is drawn now, below what was said.
+    picture: Vec<String>,
 }
 
-/// A column of the VM table: its heading, its width, whether it is right-aligned.
+/// A column of the VM table: its heading and its width; what matters most comes first.
 type Column = (&'static str, usize);
 
 const COLUMNS: [Column; 10] = [
     ("STATE", 8),
+    ("HURT", 13),
     ("VCPU", 4),
     ("CPU", 6),
     ("WAIT", 6),
@@ -33,13 +37,12 @@ const COLUMNS: [Column; 10] = [
     ("DISK/s", 7),
     ("NET/s", 7),
     ("EXITS/s", 7),
-    ("HURT", 14),
 ];
 
 impl<W: Write> Live<W> {
     /// Draws to a terminal.
     pub fn new(out: W, paint: Paint) -> Self {
-        Self { out, paint, drawn_lines: 0 }
+        Self { out, paint, picture: Vec::new() }
     }
 
     /// Writes lines that stay, above the picture.
@@ -47,8 +50,12 @@ impl<W: Write> Live<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn say(&mut self, text: &str) -> io::Result<()> {
-        self.erase()?;
-        writeln!(self.out, "{text}")
+        let mut bytes = self.erasure();
+        let _ = writeln!(bytes, "{text}");
+        for line in &self.picture {
+            let _ = writeln!(bytes, "{line}");
+        }
+        self.write(&bytes)
     }
 
     /// Draws the picture anew, in the terminal's size of now.
@@ -62,30 +69,30 @@ impl<W: Write> Live<W> {
             host_name,
             self.paint,
             usize::from(columns.max(COLUMNS_MIN)),
-            usize::from(rows.max(8)),
+            usize::from(rows.max(ROWS_MIN)),
         );
-        let mut text = String::new();
+        let mut bytes = self.erasure();
         for line in &lines {
-            let _ = writeln!(text, "{line}");
+            let _ = writeln!(bytes, "{line}");
         }
-        self.erase()?;
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()?;
-        self.drawn_lines = lines.len();
-        Ok(())
+        self.picture = lines;
+        self.write(&bytes)
     }
 
     /// Leaves the picture where it is: what is said next comes below it.
-    pub const fn keep(&mut self) {
-        self.drawn_lines = 0;
+    pub fn keep(&mut self) {
+        self.picture.clear();
     }
 
-    fn erase(&mut self) -> io::Result<()> {
-        if self.drawn_lines > 0 {
-            write!(self.out, "\x1b[{}F\x1b[J", self.drawn_lines)?;
-            self.drawn_lines = 0;
-        }
-        Ok(())
+    /// What takes the picture off the screen.
+    fn erasure(&self) -> String {
+        if self.picture.is_empty() { String::new() } else { format!("\x1b[{}F\x1b[J", self.picture.len()) }
+    }
+
+    /// In one piece, so that the screen does not flicker.
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
     }
 }
 
@@ -168,6 +175,9 @@ pub fn host_lines(host: &HostView) -> Vec<String> {
         device.as_ref().map_or_else(
             || NONE.to_owned(),
             |device| {
+                if device.input + device.output <= 0.0 {
+                    return "idle".to_owned();
+                }
                 format!(
                     "{} {}/s in {}/s out",
                     units::printable(&device.name),
@@ -212,7 +222,7 @@ fn self_line(view: &View) -> String {
     line
 }
 
-/// As many columns as leave room for a name; the last ones go first, except what hurts.
+/// As many columns as leave room for a name; the last ones go first.
 fn columns_that_fit(columns: usize) -> &'static [Column] {
     const NAME_MIN: usize = 12;
     let needed = |table: &[Column]| table.iter().map(|(_, width)| width + 1).sum::<usize>() + NAME_MIN;

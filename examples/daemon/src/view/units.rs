@@ -148,6 +148,36 @@ pub fn fit(text: &str, columns: usize) -> String {
     out + &" ".repeat(columns.saturating_sub(used))
 }
 
+/// A text in lines of at most so many columns, broken between words where that is possible.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let width: usize = word.trim_end().chars().map(|c| c.width().unwrap_or(0)).sum();
+        if used > 0 && used + width > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        for character in word.chars() {
+            let width = character.width().unwrap_or(0);
+            if used + width > columns {
+                if character == ' ' {
+                    continue;
+                }
+                lines.push(String::new());
+                used = 0;
+            }
+            used += width;
+            if let Some(line) = lines.last_mut() {
+                line.push(character);
+            }
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +219,14 @@ mod tests {
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("日本語", 4), "日… ");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn long_text_wraps_between_words_and_loses_none() {
+        assert_eq!(wrap("needs CAP_SYS_PTRACE to read", 16), ["needs ", "CAP_SYS_PTRACE ", "to read"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("", 10), [""]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
     }
 
     #[test]

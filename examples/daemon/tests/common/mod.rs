@@ -1,6 +1,7 @@
 //! Starts the command as a user would, and ends it whatever happens.
 
 #![allow(dead_code, reason = "every test file uses another part of this")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
