@@ -27,6 +27,9 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
+///
+/// # Panics
+/// When it is not: that is what the fuzzer looks for.
 pub fn config_toml(data: &[u8]) {
     use bartizan_core::config::Config;
     let Ok(text) = std::str::from_utf8(data) else { return };
