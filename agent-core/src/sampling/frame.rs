@@ -11,7 +11,7 @@ use super::availability::Availability;
 use super::journal::{Journal, What};
 use super::metrics::{MetricId, Scope, Source};
 use crate::config::Limits;
-use crate::sys::seqcount;
+use crate::sys::{prefetch, seqcount};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -416,6 +416,20 @@ impl FrameWriter {
         assert!(row < section.rows, "row {row} of {} is outside the declared limits", scope.name());
         seqcount::begin(&section.sequence[row]);
         RowWriter { section, row, scope }
+    }
+
+    /// Asks the processor for a row that will be written soon.
+    #[inline]
+    pub fn prefetch_row(&self, scope: Scope, row: u32) {
+        let section = self.frame.section(scope);
+        let row = row as usize;
+        if row < section.rows {
+            let cells = row * section.columns..(row + 1) * section.columns;
+            prefetch::slice(&section.cells[cells.clone()]);
+            prefetch::slice(&section.availability[cells]);
+            prefetch::slice(&section.sequence[row..=row]);
+            prefetch::slice(&section.read_at_ns[row * section.lane_count..(row + 1) * section.lane_count]);
+        }
     }
 
     /// Publishes the tick's number and times, after all rows were written: ages are measured from here.

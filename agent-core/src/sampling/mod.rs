@@ -9,6 +9,7 @@ pub(crate) mod journal;
 pub mod metrics;
 pub mod monitors;
 pub mod parse;
+pub mod perf;
 pub mod roster;
 pub mod vm;
 

@@ -7,5 +7,7 @@ pub mod clock;
 pub mod descriptors;
 pub mod file;
 pub mod netlink;
+pub mod perf;
 pub mod pidfd;
+pub mod prefetch;
 pub mod seqcount;

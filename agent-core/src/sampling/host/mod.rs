@@ -21,11 +21,13 @@ use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source, host};
+use crate::sampling::perf::HostPerf;
 use crate::sampling::roster::{HostNames, Roster};
 use clock::ClockWatch;
 use columns::Columns;
 use open::Opener;
 use scalars::Scalars;
+use schedule::Turn;
 use table::Table;
 
 /// Files read in one tick although it is not their turn, because they have not been read at all.
@@ -38,6 +40,7 @@ pub struct HostPlan {
     columns: Vec<Columns>,
     scalars: Vec<Scalars>,
     clock: ClockWatch,
+    perf: Option<(HostPerf, Turn)>,
     entities: Vec<Entity>,
     vacant: Vec<(Scope, u32)>,
     /// Values that nothing writes, and why; said in the first sample.
@@ -91,7 +94,7 @@ impl HostPlan {
     pub fn open(config: &Config, labels: &HostLabels) -> (Self, HostLabels, Vec<SourceReport>) {
         let opener = Opener::new(config, labels);
         let entities = opener.entities();
-        let absent = opener.absent(&entities, &[]);
+        let absent = opener.absent(&entities);
         let vacant = vacant(&opener.labels);
         let scratch = opener.tables.iter().map(Table::buffer_bytes).max().unwrap_or(0);
         let names = HostNames::new(&opener.labels);
@@ -101,6 +104,7 @@ impl HostPlan {
             columns: opener.columns,
             scalars: opener.scalars,
             clock: opener.clock,
+            perf: opener.perf,
             entities,
             vacant,
             absent,
@@ -124,6 +128,9 @@ impl HostPlan {
     pub fn install(&mut self, before: Option<&Self>, writer: &mut FrameWriter) {
         if let Some(before) = before {
             self.clock.take_over(&before.clock);
+            if let (Some((perf, _)), Some((before, _))) = (&mut self.perf, &before.perf) {
+                perf.take_over(before);
+            }
             for scalars in &mut self.scalars {
                 if let Some(before) = before.scalars.iter().find(|before| before.metric() == scalars.metric())
                 {
@@ -165,6 +172,11 @@ impl HostPlan {
             scalars.sample(tick, writer);
         }
         self.clock.sample(tick, writer, &mut firsts_left);
+        if let Some((perf, turn)) = &mut self.perf
+            && turn.is_due(tick, &mut firsts_left)
+        {
+            perf.sample(tick, writer);
+        }
         pulse.last_pid = self.last_pid();
         pulse
     }
@@ -184,6 +196,7 @@ impl HostPlan {
             + self.columns.iter().filter(|columns| columns.is_kept()).count()
             + self.scalars.iter().map(Scalars::descriptors).sum::<usize>()
             + self.clock.descriptors()
+            + self.perf.as_ref().map_or(0, |(perf, _)| perf.descriptors())
     }
 }
 

@@ -11,8 +11,9 @@ use super::{HostLabels, discover, rows, special};
 use crate::config::Config;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::Entity;
-use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sampling::metrics::{MetricId, Scope, Source, host};
 use crate::sampling::parse::{Form, Grammar, Layout, Token, walk};
+use crate::sampling::perf::HostPerf;
 use crate::sys::file::KeptFile;
 use nix::unistd::{SysconfVar, sysconf};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -34,12 +35,13 @@ pub(super) struct Opener<'a> {
     pub(super) columns: Vec<Columns>,
     pub(super) scalars: Vec<Scalars>,
     pub(super) clock: ClockWatch,
+    pub(super) perf: Option<(HostPerf, Turn)>,
     pub(super) labels: HostLabels,
     cpu_rows: HashMap<u32, u32>,
     block_rows: HashMap<String, u32>,
     net_rows: HashMap<String, u32>,
-    page_bytes: i64,
-    ticks_per_second: i64,
+    page_bytes: u32,
+    ticks_per_second: u32,
     /// Files of the slow rate so far: each gets another tick.
     slow_files: usize,
     /// Places that something writes.
@@ -56,8 +58,8 @@ pub(super) struct Found {
     reads: usize,
 }
 
-fn system_value(name: SysconfVar, otherwise: i64) -> i64 {
-    sysconf(name).ok().flatten().unwrap_or(otherwise)
+fn system_value(name: SysconfVar, otherwise: u32) -> u32 {
+    sysconf(name).ok().flatten().and_then(|value| u32::try_from(value).ok()).unwrap_or(otherwise)
 }
 
 impl<'a> Opener<'a> {
@@ -69,6 +71,7 @@ impl<'a> Opener<'a> {
             columns: Vec::new(),
             scalars: Vec::new(),
             clock: ClockWatch::new(Err(Availability::Unsupported), Turn::new(1, 0)),
+            perf: None,
             labels: labels.clone(),
             cpu_rows: HashMap::new(),
             block_rows: HashMap::new(),
@@ -87,6 +90,7 @@ impl<'a> Opener<'a> {
         opener.open_columns("interrupts", Source::Interrupts, schema::COLUMNS_INTERRUPTS);
         opener.open_columns("softirqs", Source::Softirqs, schema::COLUMNS_SOFTIRQS);
         special::open(&mut opener);
+        opener.open_perf();
         opener
     }
 
@@ -200,7 +204,7 @@ impl<'a> Opener<'a> {
             groups,
             reads: found.reads,
             fixed: spec.fixed,
-            page_bytes: usize::try_from(self.page_bytes).unwrap_or(4_096),
+            page_bytes: self.page_bytes as usize,
         }));
     }
 
@@ -339,6 +343,21 @@ impl<'a> Opener<'a> {
         self.columns.push(columns);
     }
 
+    fn open_perf(&mut self) {
+        let cpus: Vec<u32> = self.labels.cpus.iter().flatten().copied().collect();
+        let opened = HostPerf::open(self.config, &cpus);
+        self.failures.extend(opened.closed);
+        let Some(perf) = opened.perf else {
+            let denied = self.failures.get(&host::PERF_MIGRATIONS) == Some(&Availability::Denied);
+            let why = if denied { Availability::Denied } else { Availability::Unsupported };
+            return self.notes.refuse(Source::Perf, why, opened.remark);
+        };
+        self.notes.other(Source::Perf, "perf-group", opened.remark);
+        self.covered.extend(perf.metrics().map(|metric| (Scope::Host, 0, metric)));
+        let turn = self.turn(Source::Perf);
+        self.perf = Some((perf, turn));
+    }
+
     /// The rows that hold something.
     pub(super) fn entities(&self) -> Vec<Entity> {
         let labels = &self.labels;
@@ -359,13 +378,13 @@ impl<'a> Opener<'a> {
     }
 
     /// The values that nothing will ever write, and why: said once, so that none stays `Pending` for good.
-    pub(super) fn absent(&self, entities: &[Entity], elsewhere: &[Source]) -> Vec<(Place, Availability)> {
+    pub(super) fn absent(&self, entities: &[Entity]) -> Vec<(Place, Availability)> {
         let rows = entities.iter().map(|entity| (entity.scope, entity.row)).chain([(Scope::Host, 0)]);
         let mut absent = Vec::new();
         for (scope, row) in rows {
             for metric in scope.metrics() {
                 let place = (scope, row, metric.id);
-                if !elsewhere.contains(&metric.source) && !self.covered.contains(&place) {
+                if !self.covered.contains(&place) {
                     let why = self.failures.get(&metric.id).copied().unwrap_or(Availability::Unsupported);
                     absent.push((place, why));
                 }

@@ -6,11 +6,15 @@ use crate::sampling::frame::{FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source};
 use crate::sampling::parse::{Layout, SlotValue, Update};
 use crate::sys::file::KeptFile;
+use crate::sys::prefetch;
 use std::ops::Range;
 
 /// A `seq_file` gives a page at most per read, in whole records. When less than this is left in the page, another
 /// record may be waiting.
 const RECORD_BYTES_MAX: usize = 512;
+
+/// Rows of the frame that are asked for before a file is read.
+const GROUPS_PREFETCHED: usize = 4;
 
 /// One file. See [`Layout`] for how it is read.
 pub(super) struct Table {
@@ -36,7 +40,7 @@ pub(super) struct Table {
 pub(super) struct Slot {
     pub(super) metric: MetricId,
     /// From the file's unit to the stored one.
-    pub(super) factor: i64,
+    pub(super) factor: u32,
 }
 
 /// The slots of one row.
@@ -92,6 +96,7 @@ impl Table {
 
     /// Reads the file and writes what changed. True when the file has another shape than was learned.
     pub(super) fn sample(&mut self, tick: Tick, writer: &mut FrameWriter, scratch: &mut [u8]) -> bool {
+        self.prefetch(writer);
         let limit = self.buffer_bytes().min(scratch.len());
         let buffer = &mut scratch[..limit];
         let mut length = match self.read(buffer) {
@@ -103,6 +108,7 @@ impl Table {
             match self.read_on(buffer, length, usize::MAX) {
                 Ok(more) if more > length => {
                     length = more;
+                    self.reads += 1;
                     update = self.layout.update(&buffer[..length]);
                 }
                 _ => {}
@@ -116,6 +122,16 @@ impl Table {
         let news = update != Update::Known;
         self.failed = false;
         news
+    }
+
+    /// Asks the processor for what will be needed once the text is there. A few rows only: of many, most would be
+    /// gone again when it is their turn.
+    fn prefetch(&self, writer: &FrameWriter) {
+        self.layout.prefetch();
+        prefetch::slice(&self.slots);
+        for group in self.groups.iter().take(GROUPS_PREFETCHED) {
+            writer.prefetch_row(group.scope, group.row);
+        }
     }
 
     /// Reads as much as there is, with as few system calls as that can be known with.
@@ -154,7 +170,7 @@ impl Table {
                 for (index, _) in group.slots.clone().zip(dirty).filter(|(_, dirty)| **dirty) {
                     let slot = &self.slots[index];
                     match self.layout.value(index) {
-                        SlotValue::Sum(value) => match value.checked_mul(slot.factor) {
+                        SlotValue::Sum(value) => match value.checked_mul(i64::from(slot.factor)) {
                             Some(value) => row.set(slot.metric, value),
                             None => row.fail(slot.metric, Availability::Error),
                         },

@@ -15,6 +15,7 @@
 
 use super::number::{Form, parse_number};
 use super::walk::{Grammar, Token, walk};
+use crate::sys::prefetch;
 
 /// Up to two values that a number goes to. The second follows from the first: whatever goes to slot 3 goes to the
 /// same second slot, or to none.
@@ -50,6 +51,8 @@ pub struct Layout {
     grammar: Grammar,
     fields: Box<[Field]>,
     slots: Box<[Slot]>,
+    /// While all numbers are read anew, what they were.
+    slots_before: Box<[Slot]>,
     dirty: Box<[bool]>,
     /// The last reading that fitted, and its length; length 0 is "none".
     previous: Box<[u8]>,
@@ -145,6 +148,7 @@ impl Layout {
         let mut layout = Self {
             grammar,
             fields: fields.into(),
+            slots_before: slots.clone().into(),
             slots: slots.into(),
             dirty: vec![true; slot_count].into(),
             previous: vec![0; capacity].into(),
@@ -194,6 +198,18 @@ impl Layout {
         self.dirty.fill(true);
     }
 
+    /// Asks the processor for what [`Layout::update`] will touch.
+    #[inline]
+    pub fn prefetch(&self) {
+        let length = self.previous_length;
+        prefetch::slice(&self.previous[..length]);
+        prefetch::slice(&self.fields);
+        prefetch::slice(&self.slots);
+        prefetch::slice(&self.dirty);
+        prefetch::slice(&self.literal_mask[..length]);
+        prefetch::slice(&self.first_field[..length / WORD]);
+    }
+
     /// Takes in a reading that has the learned shape.
     pub fn update(&mut self, bytes: &[u8]) -> Update {
         if bytes.len() == self.previous_length && self.update_differences(bytes) {
@@ -201,6 +217,7 @@ impl Layout {
         }
         self.previous_length = 0;
         let update = self.update_by_position(bytes);
+        self.compare();
         if update == Update::Known {
             self.previous[..bytes.len()].copy_from_slice(bytes);
             self.previous_length = bytes.len();
@@ -298,11 +315,18 @@ impl Layout {
 
     /// Nothing is known any more.
     fn empty(&mut self) {
+        self.slots_before.copy_from_slice(&self.slots);
         for slot in &mut self.slots {
             slot.sum = 0;
             slot.unusable = UNSEEN;
         }
-        self.dirty.fill(true);
+    }
+
+    /// After all numbers were read anew: which values are others than before?
+    fn compare(&mut self) {
+        for ((dirty, slot), before) in self.dirty.iter_mut().zip(&self.slots).zip(&self.slots_before) {
+            *dirty |= (slot.sum, slot.unusable) != (before.sum, before.unusable);
+        }
     }
 
     fn update_by_position(&mut self, bytes: &[u8]) -> Update {
@@ -372,6 +396,7 @@ impl Layout {
                 parse_number(&bytes[token.start..token.end], token.form).and_then(|number| number.value);
             add(slots, lookup[index].slot, value);
         });
+        self.compare();
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Scale {
 
 impl Scale {
     /// What the number is multiplied with.
-    pub(super) fn factor(self, page_bytes: i64, ticks_per_second: i64) -> i64 {
+    pub(super) fn factor(self, page_bytes: u32, ticks_per_second: u32) -> u32 {
         match self {
             Self::One => 1,
             Self::Kib => 1_024,

@@ -1,0 +1,147 @@
+//! The host's own perf events.
+
+use super::{EVENTS, EVENTS_MAX, PerfGroup, PerfTarget};
+use crate::config::Config;
+use crate::sampling::availability::Availability;
+use crate::sampling::frame::{FrameWriter, Tick};
+use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sys::perf::Event;
+use nix::sys::resource::{Resource, getrlimit};
+
+/// Descriptors used for them at most; and never more than a quarter of what this process may open.
+const DESCRIPTORS_MAX: u64 = 2_048;
+
+/// Counters of all CPUs, added up.
+pub(in crate::sampling) struct HostPerf {
+    group: PerfGroup,
+    /// Of each event of the group; `None` for one that a CPU does not have.
+    metrics: Vec<Option<MetricId>>,
+    values: [u64; EVENTS_MAX],
+    /// What each had come to in the plan before: counters start at 0 when they are opened.
+    carried: [u64; EVENTS_MAX],
+}
+
+/// What came of opening them.
+pub(in crate::sampling) struct Opened {
+    /// `None` when nothing could be opened.
+    pub(in crate::sampling) perf: Option<HostPerf>,
+    /// Each event that is not counted, and why.
+    pub(in crate::sampling) closed: Vec<(MetricId, Availability)>,
+    /// What to tell people.
+    pub(in crate::sampling) remark: String,
+}
+
+impl HostPerf {
+    /// Opens what this machine has, on the given CPUs.
+    pub(in crate::sampling) fn open(config: &Config, cpus: &[u32]) -> Opened {
+        let refuse = |availability, remark: &str| Opened {
+            perf: None,
+            closed: EVENTS.iter().map(|event| (event.metric, availability)).collect(),
+            remark: remark.to_owned(),
+        };
+        if !config.sampling.perf_events {
+            return refuse(Availability::Unsupported, "switched off by sampling.perf_events");
+        }
+        if !config.roots.is_live() {
+            return refuse(Availability::Unsupported, "a recorded host has no perf events");
+        }
+        let open_max = getrlimit(Resource::RLIMIT_NOFILE).map_or(DESCRIPTORS_MAX, |(soft, _)| soft / 4);
+        let budget = usize::try_from(DESCRIPTORS_MAX.min(open_max)).unwrap_or(0);
+        let mut closed = Vec::new();
+        let mut wanted: Vec<(Event, MetricId)> = Vec::new();
+        for event in EVENTS {
+            match event.resolve(&config.roots) {
+                Ok(resolved) => wanted.push((resolved, event.metric)),
+                Err(availability) => closed.push((event.metric, availability)),
+            }
+        }
+        // Those that do not open cost no descriptor: find out which, on one CPU.
+        let first = cpus.get(..1).unwrap_or(&[]);
+        let events: Vec<Event> = wanted.iter().map(|(event, _)| *event).collect();
+        let (trial, results) = PerfGroup::open(PerfTarget::Host, &events, first);
+        drop(trial);
+        let mut kept = Vec::new();
+        let mut left_out = 0;
+        for ((event, metric), result) in wanted.into_iter().zip(results) {
+            match result {
+                Ok(()) if (kept.len() + 1) * cpus.len() <= budget => kept.push((event, metric)),
+                Ok(()) => {
+                    left_out += 1;
+                    closed.push((metric, Availability::Unsupported));
+                }
+                Err(errno) => closed.push((metric, Availability::from_errno(errno))),
+            }
+        }
+        let events: Vec<Event> = kept.iter().map(|(event, _)| *event).collect();
+        let (group, results) = PerfGroup::open(PerfTarget::Host, &events, cpus);
+        let mut metrics = Vec::new();
+        for ((_, metric), result) in kept.iter().zip(results) {
+            if let Err(errno) = result {
+                closed.push((*metric, Availability::from_errno(errno)));
+            }
+            metrics.push(result.is_ok().then_some(*metric));
+        }
+        let count = |why| closed.iter().filter(|(_, closed)| *closed == why).count();
+        let mut remark =
+            format!("{} of {} events on {} CPUs", EVENTS.len() - closed.len(), EVENTS.len(), cpus.len());
+        if count(Availability::Unsupported) > left_out {
+            remark.push_str(
+                ": this kernel or machine does not have the others (no PMU, or no such tracepoint)",
+            );
+        }
+        if count(Availability::Denied) > 0 {
+            remark.push_str("; some are denied: CAP_PERFMON (before 5.8 CAP_SYS_ADMIN) or kernel.perf_event_paranoid <= 0 opens them, tracepoints need a readable tracefs");
+        }
+        if left_out > 0 {
+            remark = format!("{remark}; {left_out} left out to use at most {budget} descriptors");
+        }
+        let perf = (group.descriptors() > 0).then(|| Self {
+            group,
+            metrics,
+            values: [0; EVENTS_MAX],
+            carried: [0; EVENTS_MAX],
+        });
+        Opened { perf, closed, remark }
+    }
+
+    /// The metrics it writes.
+    pub(in crate::sampling) fn metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
+        self.metrics.iter().flatten().copied()
+    }
+
+    /// Goes on counting where the plan before left off.
+    pub(in crate::sampling) fn take_over(&mut self, before: &Self) {
+        for (metric, carried) in self.metrics.iter().zip(&mut self.carried) {
+            if let Some(index) = before.metrics.iter().position(|other| metric.is_some() && other == metric) {
+                *carried = before.carried[index].wrapping_add(before.values[index]);
+            }
+        }
+    }
+
+    /// Reads the counters and writes them.
+    pub(in crate::sampling) fn sample(&mut self, tick: Tick, writer: &mut FrameWriter) {
+        let count = self.metrics.len();
+        let read = self.group.read(&mut self.values[..count]);
+        let mut row = writer.row(Scope::Host, 0);
+        match read {
+            Ok(()) => {
+                for ((metric, value), carried) in self.metrics.iter().zip(&self.values).zip(&self.carried) {
+                    if let Some(metric) = metric {
+                        row.set_u64(*metric, value.wrapping_add(*carried));
+                    }
+                }
+                row.stamp(Source::Perf, tick.mono_ns);
+            }
+            Err(errno) => {
+                for metric in self.metrics.iter().flatten() {
+                    row.fail(*metric, Availability::from_errno(errno));
+                }
+            }
+        }
+    }
+
+    /// Descriptors it keeps open.
+    pub(in crate::sampling) fn descriptors(&self) -> usize {
+        self.group.descriptors()
+    }
+}
