@@ -9,7 +9,7 @@ use bartizan_core::sys::clock::Clock;
 use bartizan_testkit::{fork, proc};
 use std::time::{Duration, Instant};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn config(interval_ms: u32) -> Config {
     let mut config = Config::default();

@@ -74,7 +74,7 @@ fn traced() {
     let all_watched = |vms: &[std::sync::Arc<VmInfo>]| {
         pids.iter().all(|pid| vms.iter().any(|vm| vm.pid == *pid && vm.vcpus.len() == 2))
     };
-    assert!(proc::wait_until(Duration::from_secs(60), || {
+    assert!(proc::wait_until(Duration::from_mins(1), || {
         planner.maintain();
         all_watched(&reader.vms())
     }));
@@ -88,7 +88,7 @@ fn traced() {
     kill(Pid::from_raw(pids[0]), Signal::SIGKILL).expect("kill");
     (0..TICKS / 2).for_each(|_| tick());
     // The kernel needs a moment to take a VM down.
-    assert!(proc::wait_until(Duration::from_secs(60), || {
+    assert!(proc::wait_until(Duration::from_mins(1), || {
         tick();
         reader.vms().iter().all(|vm| vm.pid != pids[0])
     }));

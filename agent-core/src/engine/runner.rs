@@ -257,12 +257,12 @@ mod tests {
         assert_eq!(agent.shared.guarded(|| panic!("as expected")), None::<()>);
         // Both threads end by themselves: nobody asks them to.
         let ended = agent.ended.as_mut().expect("running");
-        assert!(ended.wait_all(Instant::now().checked_add(Duration::from_secs(60))));
+        assert!(ended.wait_all(Instant::now().checked_add(Duration::from_mins(1))));
         assert_eq!(
             (agent.state(), agent.reader().clone().state()),
             (AgentState::Faulted, AgentState::Faulted)
         );
-        agent.stop(Duration::from_secs(60)).expect("stop");
+        agent.stop(Duration::from_mins(1)).expect("stop");
         assert_eq!(agent.state(), AgentState::Faulted, "a fault stays a fault");
         let refused = [agent.step(), agent.maintain(), agent.start(), agent.reload(Config::default())];
         assert!(refused.iter().all(|result| *result == Err(RunnerError::Faulted)), "{refused:?}");
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(agent.stop(Duration::from_millis(20)), Err(RunnerError::Timeout));
         assert_eq!(agent.stop(Duration::ZERO), Err(RunnerError::Timeout));
         drop(lock);
-        agent.stop(Duration::from_secs(60)).expect("stop");
+        agent.stop(Duration::from_mins(1)).expect("stop");
         assert_eq!(agent.state(), AgentState::Idle);
     }
 }

@@ -194,20 +194,17 @@ impl Sampler {
         let row = plan.entity.row as usize;
         let old = self.vms[row].take();
         self.writer.note(if old.is_some() { What::Replanned } else { What::Entered }, plan.entity);
-        match &old {
-            Some(old) => {
-                self.roster.leave(old.entity, old.parts());
-                self.taps.leave(old.host_taps());
-                self.vcpus -= vcpus(old);
-                // First closed, then opened: a row may pass from one part of a VM to another.
-                for part in old.parts().filter(|part| !plan.parts().any(|kept| kept == *part)) {
-                    self.writer.close_row(part);
-                }
+        if let Some(old) = &old {
+            self.roster.leave(old.entity, old.parts());
+            self.taps.leave(old.host_taps());
+            self.vcpus -= vcpus(old);
+            // First closed, then opened: a row may pass from one part of a VM to another.
+            for part in old.parts().filter(|part| !plan.parts().any(|kept| kept == *part)) {
+                self.writer.close_row(part);
             }
-            None => {
-                self.active.push(plan.entity.row);
-                self.detector.vm_entered(&plan.identity, self.tick, &mut self.sink);
-            }
+        } else {
+            self.active.push(plan.entity.row);
+            self.detector.vm_entered(&plan.identity, self.tick, &mut self.sink);
         }
         for entity in plan.parts().chain([plan.entity]) {
             if self.writer.frame().entity(entity.scope, entity.row) != Some(entity) {
@@ -320,7 +317,7 @@ impl Sampler {
         while index < self.active.len() {
             let row = self.active[index];
             index += 1;
-            if (self.tick.number + u64::from(row)) % every != 0 {
+            if !(self.tick.number + u64::from(row)).is_multiple_of(every) {
                 continue;
             }
             let Some(plan) = &mut self.vms[row as usize] else { continue };

@@ -92,6 +92,9 @@ impl Drop for SayEnded {
     }
 }
 
+/// What a thread does until it is stopped.
+type Body = Box<dyn FnOnce() + Send>;
+
 /// Starts both threads, or none.
 pub(super) fn start(
     sampler: &Arc<Mutex<Sampler>>,
@@ -102,7 +105,7 @@ pub(super) fn start(
     let mut ended = Ended { ends, missing: 0 };
     let mut threads = Vec::with_capacity(2);
     shared.enter(AgentState::Idle, AgentState::Running);
-    let bodies: [(&str, Box<dyn FnOnce() + Send>); 2] = [
+    let bodies: [(&str, Body); 2] = [
         ("btz-planner", Box::new(body(planner, shared, plan_until_stopped))),
         ("btz-sampler", Box::new(body(sampler, shared, sample_until_stopped))),
     ];

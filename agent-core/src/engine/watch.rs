@@ -215,7 +215,9 @@ impl Watch {
         let threads_changed = slot.as_ref().map_or((0, 0), |watched| watched.threads_changed);
         *slot = Some(Watched { info, found, plans_out, ending: false, threads_changed, anew: false });
         outbox.push_back(ToHot::Vm(Box::new(plan)));
-        freed.into_iter().for_each(|entity| self.give_back(entity));
+        for entity in freed {
+            self.give_back(entity);
+        }
         Entered::Planned(entity)
     }
 

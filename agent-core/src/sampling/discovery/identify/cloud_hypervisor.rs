@@ -31,7 +31,7 @@ fn take(option: &str, options: &Options, description: &mut Description) {
         "api-socket" => description.monitor = options.leading("path").map(str::to_owned),
         "platform" => description.uuid = options.value("uuid").and_then(parse_uuid),
         "net" => {
-            description.taps.extend(options.value("tap").filter(|tap| !tap.is_empty()).map(str::to_owned))
+            description.taps.extend(options.value("tap").filter(|tap| !tap.is_empty()).map(str::to_owned));
         }
         "disk" => {
             if let Some(path) = options.value("path") {

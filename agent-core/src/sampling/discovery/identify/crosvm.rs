@@ -6,7 +6,7 @@ use super::{Description, Image, file_name, long_option};
 
 /// What crosvm's arguments, without `argv[0]`, say of the VM.
 pub(super) fn describe(arguments: &[&str]) -> Description {
-    let runs = arguments.iter().any(|argument| *argument == "run");
+    let runs = arguments.contains(&"run");
     let mut description = Description { kvm: true, probe: !runs, ..Description::default() };
     let mut socket = None;
     let mut index = 0;

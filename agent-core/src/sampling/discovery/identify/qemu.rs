@@ -124,10 +124,8 @@ fn identity_option(name: &str, value: &str, description: &mut Description) {
     match name {
         "name" => description.name = options.leading("guest").map(str::to_owned),
         "uuid" => description.uuid = parse_uuid(value),
-        "smbios" => {
-            if description.uuid.is_none() && options.value("type") == Some("1") {
-                description.uuid = options.value("uuid").and_then(parse_uuid);
-            }
+        "smbios" if description.uuid.is_none() && options.value("type") == Some("1") => {
+            description.uuid = options.value("uuid").and_then(parse_uuid);
         }
         "machine" | "M" => {
             description.probe |= options.leading("type") == Some("none");
@@ -146,7 +144,7 @@ fn device_option(name: &str, value: &str, description: &mut Description, parts: 
     match name {
         "drive" => parts.drive(&Options::parse(value)),
         "hda" | "hdb" | "hdc" | "hdd" | "cdrom" | "sd" | "mtdblock" => {
-            parts.drives.push(Image::of_path(value))
+            parts.drives.push(Image::of_path(value));
         }
         "blockdev" => parts.blockdev(&Settings::parse(value)),
         "device" => {
