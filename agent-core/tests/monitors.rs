@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
-use bartizan_core::config::Config;
+use bartizan_core::config::{Config, KvmTierChoice};
 use bartizan_core::engine::Agent;
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::{DiskInfo, VmInfo, VmmKind};
 use bartizan_core::sampling::frame::Entity;
-use bartizan_core::sampling::metrics::{MetricId, Scope, Source, vm, vmdisk};
+use bartizan_core::sampling::metrics::{MetricId, Scope, Source, vcpu, vm, vmdisk};
 use bartizan_core::sampling::monitors::Monitors;
 use bartizan_core::sampling::vm::Delivery;
 use bartizan_core::sys::clock::Clock;
+use bartizan_testkit::guest::Guest;
 use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -235,5 +236,33 @@ fn an_agent_shows_what_monitors_say_and_how_they_are_read() {
     assert!(proc::wait_until(limit, || report().is_some_and(|report| report.reason.contains("stopped"))));
     qemu.thaw().unwrap();
     assert!(proc::wait_until(limit, || reads(vm::RUN_STATE, (1, Availability::Ok))));
+    agent.stop(limit).unwrap();
+}
+
+#[test]
+fn kvms_counters_come_through_the_monitor_when_asked_for() {
+    if let Some(reason) = qemu::missing() {
+        skip!("{reason}");
+    }
+    let qemu = Qemu::builder().name("kvm by qmp").vcpus(2).guest(Guest::ExitStorm).start().unwrap();
+    let mut config = Config::default();
+    config.sampling.interval_ms = 20;
+    config.sampling.monitor_every_ticks = 5;
+    config.sampling.kvm_tier = KvmTierChoice::Qmp;
+    let mut agent = Agent::new(config, Clock::System).unwrap();
+    agent.start().unwrap();
+    let reader = agent.reader().clone();
+    let find = || reader.vms().into_iter().find(|vm| u32::try_from(vm.pid) == Ok(qemu.pid()));
+    let ok = |entity, metric| reader.read(entity, metric).ok();
+    let limit = std::time::Duration::from_mins(1);
+    assert!(proc::wait_until(limit, || find().is_some_and(|vm| ok(vm.entity, vm::KVM_EXITS) > Some(1_000))));
+    let info = find().unwrap();
+    assert_eq!(info.vcpus.len(), 2);
+    let exits: Vec<_> = info.vcpus.iter().map(|vcpu| ok(vcpu.entity, vcpu::EXITS).unwrap()).collect();
+    assert!(exits[0] > 1_000 && exits[1] < exits[0], "only the first vCPU makes exits: {exits:?}");
+    let report = info.sources.iter().find(|report| report.source == Source::Kvm).unwrap();
+    assert_eq!((report.tier, report.availability), ("qmp", Availability::Ok));
+    let before = ok(info.entity, vm::KVM_EXITS).unwrap();
+    assert!(proc::wait_until(limit, || ok(info.entity, vm::KVM_EXITS) > Some(before)));
     agent.stop(limit).unwrap();
 }

@@ -101,6 +101,7 @@ impl Sampling {
             | Source::Descriptors
             | Source::NetStat => self.slow_every_ticks.max(1),
             Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
+            Source::Kvm if self.kvm_tier == KvmTierChoice::Qmp => self.monitor_every_ticks.max(1),
             _ => 1,
         }
     }

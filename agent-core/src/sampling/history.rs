@@ -10,7 +10,8 @@
 //! entity ever used are never touched: they cost address space, not memory.
 //!
 //! Kept are all metrics of the host and of the agent, and of a VM and its parts those of [`kept`]: what tells how a
-//! VM died. [`bytes_per_row`] says what one entity costs.
+//! VM died. [`bytes_per_row`] says what one entity costs: with the default of 120 ticks, a VM 15.0 KiB, each of its
+//! vCPUs 2.8 KiB, each interface and disk 1.9 KiB, thus 30 KiB for a VM of four vCPUs with one of each.
 //!
 //! A cell holds a value, or, in the lowest numbers an `i64` has, why there was none. The sampler is the one writer;
 //! each row has a sequence count, so readers take no lock and the sampler never waits. The rows of a VM that is gone
@@ -48,11 +49,26 @@ pub fn kept(scope: Scope) -> Vec<MetricId> {
     };
     match scope {
         Scope::Host | Scope::Agent => scope.metrics().iter().map(|metric| metric.id).collect(),
-        Scope::Vm => {
-            some(&[vm::STATE, vm::CPU_USER, vm::CPU_SYSTEM, vm::THREADS, vm::MEMORY_RESIDENT, vm::KVM_EXITS])
-        }
+        Scope::Vm => some(&[
+            vm::STATE,
+            vm::RUN_STATE,
+            vm::CPU_USER,
+            vm::CPU_SYSTEM,
+            vm::THREADS,
+            vm::MEMORY_RESIDENT,
+            vm::FAULTS_MAJOR,
+            vm::VCPU_RUN,
+            vm::VCPU_WAIT,
+            vm::EMULATOR_WAIT,
+            vm::STALLED,
+            vm::IO_STORAGE_READ,
+            vm::IO_STORAGE_WRITTEN,
+            vm::CGROUP_OOM_KILLS,
+            vm::PRESSURE_MEMORY_SOME,
+            vm::KVM_EXITS,
+        ]),
         Scope::Vcpu => some(&[vcpu::RUN, vcpu::WAIT, vcpu::EXITS]),
-        Scope::VmNet => some(&[vmnet::RECEIVE]),
+        Scope::VmNet => some(&[vmnet::RECEIVE, vmnet::TRANSMIT]),
         Scope::VmDisk => some(&[vmdisk::READ, vmdisk::WRITTEN]),
         Scope::Cpu | Scope::Node | Scope::Block | Scope::Net => Vec::new(),
     }

@@ -180,3 +180,11 @@ fn readers_beside_the_writer_see_whole_windows_only() {
         assert!(reader.join().unwrap() > 0);
     });
 }
+
+#[test]
+fn what_the_documentation_says_of_memory_is_so() {
+    let bytes = |scope| bytes_per_row(scope, Limits::default().history_ticks);
+    assert_eq!(bytes(Scope::Vm), 120 * 16 * 8 + ROW_BYTES);
+    assert_eq!(bytes(Scope::Vcpu), 120 * 3 * 8 + ROW_BYTES);
+    assert_eq!([bytes(Scope::VmNet), bytes(Scope::VmDisk)], [120 * 2 * 8 + ROW_BYTES; 2]);
+}

@@ -5,7 +5,7 @@ use super::firecracker::Totals;
 use super::http::{Answer, Gets};
 use super::qmp::{Qmp, Query};
 use super::qmp_answers::Values;
-use crate::sampling::discovery::{DiskInfo, VmInfo, VmmKind};
+use crate::sampling::discovery::{DiskInfo, VcpuInfo, VmInfo, VmmKind};
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::Scope;
 
@@ -27,7 +27,7 @@ pub fn qmp(data: &[u8]) {
             break;
         }
     }
-    let values = qmp.into_answers().values(&vm(VmmKind::Qemu), &mut Vec::new(), super::kvm_metric);
+    let values = qmp.into_answers().values(&vm(VmmKind::Qemu), &mut Vec::new());
     assert!(values.iter().all(|(_, metric, _)| metric.scope() != Scope::Host));
 }
 
@@ -69,7 +69,7 @@ fn vm(vmm: VmmKind) -> VmInfo {
         start_ticks: 0,
         cgroup: String::new(),
         libvirt: false,
-        vcpus: Vec::new(),
+        vcpus: vec![VcpuInfo { entity: entity(Scope::Vcpu, 0), index: 0, tid: 17_307 }],
         other_threads: Vec::new(),
         nics: Vec::new(),
         disks: vec![disk(0, "d0"), disk(1, "rootfs")],

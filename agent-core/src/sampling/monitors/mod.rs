@@ -35,7 +35,7 @@ use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::Entity;
-use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sampling::metrics::Source;
 use crate::sampling::vm::Delivery;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use qmp_answers::Values;
@@ -146,7 +146,9 @@ impl Monitors {
             return Vec::new();
         };
         if self.period_ns > 0 {
-            return watch.reports();
+            let mut reports = watch.reports();
+            reports.extend(watch.kvm_report().filter(|_| self.kvm_by_qmp));
+            return reports;
         }
         let reason = if self.roots.is_live() {
             "switched off: sampling.monitor_every_ticks is 0"
@@ -213,7 +215,7 @@ impl Monitors {
         let dialogue = self.close(session);
         let Some(watch) = self.vms.get_mut(&row) else { return };
         let mut values = Values::new();
-        let result = result.and_then(|()| watch.finish(dialogue, kvm_metric, &mut values));
+        let result = result.and_then(|()| watch.finish(dialogue, &mut values));
         if let Err(failure) = result {
             watch.fail(failure, &mut values);
         }
@@ -282,11 +284,6 @@ fn deliver(watch: &Watch, now_ns: u64, values: Values, deliveries: &mut Vec<Deli
     if !values.is_empty() {
         deliveries.push(Delivery { read_at_ns: now_ns, vm: Some(watch.info.entity), values });
     }
-}
-
-/// The metric that a KVM counter of this name fills.
-fn kvm_metric(_scope: Scope, _name: &str) -> Option<MetricId> {
-    None
 }
 
 #[cfg(test)]

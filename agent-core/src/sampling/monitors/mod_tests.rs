@@ -1,6 +1,6 @@
 use super::*;
 use crate::sampling::discovery::{DiskInfo, VmmKind};
-use crate::sampling::metrics::{vm, vmdisk};
+use crate::sampling::metrics::{MetricId, Scope, vm, vmdisk};
 use nix::sys::epoll::EpollTimeout;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;

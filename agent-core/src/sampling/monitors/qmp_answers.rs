@@ -6,7 +6,8 @@ use super::json::pick;
 use super::qmp::{QmpError, Query};
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::VmInfo;
-use crate::sampling::metrics::{MetricId, vm, vmdisk};
+use crate::sampling::metrics::{MetricId, Scope, vm, vmdisk};
+use crate::sampling::vm::kvm_names;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -146,9 +147,6 @@ struct Stat {
     value: super::json::MaybeNumber,
 }
 
-/// The name of a KVM counter, as the kernel gives it, to the metric it fills in a scope.
-pub(super) type KvmNames = fn(crate::sampling::metrics::Scope, &str) -> Option<MetricId>;
-
 impl Answers {
     /// A greeting that cannot be read is not worth failing a round for: only the version is lost.
     pub(super) fn take_greeting(&mut self, greeting: &RawValue) {
@@ -196,7 +194,7 @@ impl Answers {
 
     /// Puts the answers into the rows of the VM's entities. `files` keeps the files behind the disks for the rounds
     /// that do not ask for them.
-    pub(super) fn values(self, info: &VmInfo, files: &mut Vec<DiskFile>, kvm: KvmNames) -> Values {
+    pub(super) fn values(self, info: &VmInfo, files: &mut Vec<DiskFile>) -> Values {
         let row = info.entity.row;
         let mut values = Values::new();
         values.extend(self.run_state.map(|value| (row, vm::RUN_STATE, value)));
@@ -209,13 +207,14 @@ impl Answers {
             Some(Err(availability)) => fail_disks(info, availability, &mut values),
             None => {}
         }
-        kvm_values(self.kvm_vm, &mut values, |_, name| Some((row, kvm(vm::RUN_STATE.scope(), name)?)));
+        kvm_values(self.kvm_vm, &mut values, |_, name| Some((row, kvm_names::metric(Scope::Vm, name)?)));
         let cpus = self.cpus;
         kvm_values(self.kvm_vcpus, &mut values, |path, name| {
             let thread = cpus.iter().find(|cpu| cpu.path == path)?.thread;
             let vcpu = info.vcpus.iter().find(|vcpu| vcpu.tid == thread)?;
-            Some((vcpu.entity.row, kvm(vcpu.entity.scope, name)?))
+            Some((vcpu.entity.row, kvm_names::metric(Scope::Vcpu, name)?))
         });
+        sum_up(info, &mut values);
         values
     }
 }
@@ -288,6 +287,18 @@ fn kvm_values(
             if let (Some((row, metric)), Some(value)) = (place(&object.path, &stat.name), stat.value.0) {
                 values.push((row, metric, Ok(value)));
             }
+        }
+    }
+}
+
+/// Adds the sums over all vCPUs. A sum that lacks one is left out: it would dip, and jump when that one comes back.
+fn sum_up(info: &VmInfo, values: &mut Values) {
+    for (of_vcpu, of_vm) in kvm_names::sums() {
+        let counters = values.iter().filter(|(_, metric, _)| *metric == of_vcpu);
+        let counters: Vec<i64> = counters.filter_map(|(_, _, value)| value.ok()).collect();
+        if !counters.is_empty() && counters.len() == info.vcpus.len() {
+            let sum = counters.into_iter().fold(0, i64::saturating_add);
+            values.push((info.entity.row, of_vm, Ok(sum)));
         }
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::sampling::availability::Availability;
-use crate::sampling::metrics::{MetricId, vm, vmdisk};
+use crate::sampling::discovery::VcpuInfo;
+use crate::sampling::frame::Entity;
+use crate::sampling::metrics::{MetricId, Scope, vcpu, vm, vmdisk};
 use crate::sampling::monitors::failure::State;
 use crate::sampling::monitors::qmp_answers::Values;
 use crate::sampling::monitors::tests::vm_with_disks;
@@ -31,7 +33,7 @@ fn ready(queries: &[Query]) -> Qmp {
 }
 
 fn values(qmp: Qmp, disks: &[(&str, Option<&str>)]) -> Values {
-    qmp.into_answers().values(&vm_with_disks(disks), &mut Vec::new(), |_, _| None)
+    qmp.into_answers().values(&vm_with_disks(disks), &mut Vec::new())
 }
 
 fn value_of(values: &Values, row: u32, metric: MetricId) -> Option<Result<i64, Availability>> {
@@ -154,4 +156,35 @@ proptest! {
         let second = qmp.receive(&text.as_bytes()[cut..]).unwrap();
         prop_assert!(first ^ second || cut == text.len());
     }
+}
+
+#[test]
+fn kvms_counters_go_to_their_vcpus_and_are_summed_up() {
+    let mut qmp = ready(&[Query::Cpus, Query::StatsVm, Query::StatsVcpu]);
+    let text = r#"{"id":1,"return":[{"thread-id":71,"qom-path":"/a"},{"thread-id":72,"qom-path":"/b"}]}
+        {"id":2,"return":[{"provider":"kvm","stats":[{"name":"mmu_unsync","value":4},{"name":"new","value":9}]}]}
+        {"id":3,"return":[
+            {"provider":"kvm","qom-path":"/a","stats":[{"name":"exits","value":5},{"name":"halt_poll_success_hist","value":[1]}]},
+            {"provider":"kvm","qom-path":"/b","stats":[{"name":"exits","value":7}]},
+            {"provider":"cryptodev","qom-path":"/b","stats":[{"name":"exits","value":100}]}]}"#;
+    assert_eq!(talk(&mut qmp, text), Ok(true));
+    let mut info = vm_with_disks(&[]);
+    info.vcpus = (20u32..)
+        .zip([72, 71])
+        .map(|(row, tid)| VcpuInfo {
+            entity: Entity { scope: Scope::Vcpu, row, generation: 1 },
+            index: row - 20,
+            tid,
+        })
+        .collect();
+    let values = qmp.into_answers().values(&info, &mut Vec::new());
+    assert_eq!(value_of(&values, 20, vcpu::EXITS), Some(Ok(7)));
+    assert_eq!(value_of(&values, 21, vcpu::EXITS), Some(Ok(5)));
+    assert_eq!(value_of(&values, 0, vm::KVM_EXITS), Some(Ok(12)));
+    // A vCPU that did not answer would make the sum dip.
+    info.vcpus.push(VcpuInfo { tid: 73, ..info.vcpus[0].clone() });
+    let mut qmp = ready(&[Query::Cpus, Query::StatsVm, Query::StatsVcpu]);
+    assert_eq!(talk(&mut qmp, text), Ok(true));
+    let values = qmp.into_answers().values(&info, &mut Vec::new());
+    assert_eq!(value_of(&values, 0, vm::KVM_EXITS), None);
 }

@@ -5,7 +5,7 @@ use super::failure::{Failure, State};
 use super::firecracker::{self, Totals};
 use super::http::Gets;
 use super::qmp::{Qmp, Query};
-use super::qmp_answers::{DiskFile, KvmNames, Values, fail_disk};
+use super::qmp_answers::{DiskFile, Values, fail_disk};
 use super::session::{Dialogue, Session};
 use super::tail::Tail;
 use crate::config::Roots;
@@ -141,17 +141,12 @@ impl Watch {
     }
 
     /// The values of a conversation that came to its end.
-    pub(super) fn finish(
-        &mut self,
-        dialogue: Dialogue,
-        kvm: KvmNames,
-        values: &mut Values,
-    ) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, dialogue: Dialogue, values: &mut Values) -> Result<(), Failure> {
         let found = match dialogue {
             Dialogue::Qmp(qmp) => {
                 let answers = qmp.into_answers();
                 self.version = answers.version.or(self.version);
-                answers.values(&self.info, &mut self.files, kvm)
+                answers.values(&self.info, &mut self.files)
             }
             Dialogue::Http(gets) if self.info.vmm == VmmKind::CloudHypervisor => {
                 cloud_hypervisor::values(&gets.into_answers(), &self.info)?
@@ -281,6 +276,21 @@ impl Watch {
             }
         };
         vec![socket, disks]
+    }
+
+    /// How KVM's counters are read through the monitor, when they are.
+    pub(super) fn kvm_report(&self) -> Option<SourceReport> {
+        let [major, minor, _] = self.version?;
+        let reason = if (major, minor) >= (8, 1) {
+            "asked for by sampling.kvm_tier; QEMU reads them from descriptors it keeps"
+        } else {
+            "asked for by sampling.kvm_tier; QEMU before 8.1 interrupts every vCPU in each round for them"
+        };
+        let availability = match &self.last {
+            Some(failure) => failure.availability(self.answered),
+            None => Availability::Ok,
+        };
+        Some(SourceReport { source: Source::Kvm, tier: "qmp", availability, reason: reason.into() })
     }
 
     fn version_text(&self) -> String {

@@ -3,7 +3,7 @@
 //! Names: `arch/x86/kvm/x86.c` and `virt/kvm/kvm_main.c`, the same in the binary statistics and in debugfs. A name
 //! that this kernel lacks leaves its metric `unsupported`; a name that is not listed here is not read.
 
-use crate::sampling::metrics::{MetricId, vcpu, vm};
+use crate::sampling::metrics::{MetricId, Scope, vcpu, vm};
 
 /// One counter that KVM keeps per vCPU.
 pub(super) struct VcpuCounter {
@@ -29,6 +29,20 @@ const fn per_vcpu(name: &'static str, vcpu: MetricId, vm: MetricId) -> VcpuCount
 
 const fn per_vm(name: &'static str, vm: MetricId) -> VmCounter {
     VmCounter { name, vm }
+}
+
+/// The metric that KVM's counter of this name fills in a row of this scope, wherever it was read.
+pub(crate) fn metric(scope: Scope, name: &str) -> Option<MetricId> {
+    match scope {
+        Scope::Vcpu => VCPU_COUNTERS.iter().find(|counter| counter.name == name).map(|counter| counter.vcpu),
+        Scope::Vm => VM_COUNTERS.iter().find(|counter| counter.name == name).map(|counter| counter.vm),
+        _ => None,
+    }
+}
+
+/// The metrics of the VM that are the sums of its vCPUs' counters: vCPU's metric and VM's.
+pub(crate) fn sums() -> impl Iterator<Item = (MetricId, MetricId)> {
+    VCPU_COUNTERS.iter().map(|counter| (counter.vcpu, counter.vm))
 }
 
 /// Counters per vCPU.

@@ -19,7 +19,7 @@ pub mod fuzzing;
 mod kernel_release;
 mod keyed;
 mod kvm;
-mod kvm_names;
+pub(crate) mod kvm_names;
 mod kvm_stats;
 mod netns;
 mod plan;
