@@ -236,9 +236,8 @@ impl Frame {
     /// One value. An entity that no longer exists, or a metric of another scope, reads as `Gone` or `Unsupported`.
     #[must_use]
     pub fn read(&self, entity: Entity, metric: MetricId) -> Reading {
-        let mut one = [metric];
         let mut reading = [Reading { value: 0, availability: Availability::Error, read_at_ns: 0 }];
-        self.read_row(entity, &mut one, &mut reading);
+        self.read_row(entity, &[metric], &mut reading);
         reading[0]
     }
 
@@ -410,6 +409,9 @@ impl FrameWriter {
     }
 
     /// Begins to write one row; readers see all of it, or none, once the returned writer is dropped.
+    ///
+    /// # Panics
+    /// When the row is outside the declared limits, which is a programmer's error.
     pub fn row(&mut self, scope: Scope, row: u32) -> RowWriter<'_> {
         let section = self.frame.section(scope);
         let row = row as usize;
@@ -435,7 +437,6 @@ impl FrameWriter {
     /// Publishes the tick's number and times, after all rows were written: ages are measured from here.
     pub fn finish(&mut self, tick: Tick) {
         let frame = &self.frame;
-
         seqcount::write(&frame.tick_seq, || {
             frame.tick_number.store(tick.number, Relaxed);
             frame.tick_mono_ns.store(tick.mono_ns, Relaxed);

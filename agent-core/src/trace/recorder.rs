@@ -198,19 +198,19 @@ impl<W: Write> Recorder<W> {
     fn changed_rows(&self, frame: &Frame) -> Option<Vec<Changed>> {
         let mut changed = Vec::new();
         let mut now = RawRow::default();
+        let gone = |(scope, row): &&(Scope, u32)| frame.entity(*scope, *row).is_none();
+        let mut places: Vec<_> = self.known.keys().filter(gone).copied().collect();
         for scope in Scope::ALL {
-            for row in 0..u32::try_from(frame.rows(scope)).unwrap_or(u32::MAX) {
-                let known = self.known.get(&(scope, row));
-                if frame.entity(scope, row).is_none() && known.is_none() {
-                    continue;
-                }
-                if !frame.copy_row(scope, row, &mut now) {
-                    return None;
-                }
-                if known != Some(&now) {
-                    let delta = self.delta(scope, row, known, &now);
-                    changed.push(Changed { scope, row, delta, now: now.clone() });
-                }
+            places.extend(frame.entities(scope).map(|entity| (scope, entity.row)));
+        }
+        for (scope, row) in places {
+            if !frame.copy_row(scope, row, &mut now) {
+                return None;
+            }
+            let known = self.known.get(&(scope, row));
+            if known != Some(&now) {
+                let delta = self.delta(scope, row, known, &now);
+                changed.push(Changed { scope, row, delta, now: now.clone() });
             }
         }
         Some(changed)
