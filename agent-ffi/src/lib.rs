@@ -51,5 +51,12 @@ mod quiet;
 mod size;
 mod text;
 
-#[cfg(feature = "test-hooks")]
-pub mod test_hooks;
+/// Panics inside a call on an agent, which must then be faulted: for a test, and not part of the C ABI.
+///
+/// # Safety
+/// The contract of every pointer.
+#[doc(hidden)]
+pub unsafe fn panic_inside_a_call(agent: *const agent::btz_agent) -> status::btz_status {
+    // SAFETY: the caller's contract is this function's.
+    unsafe { entry::on_agent(agent, std::ptr::null_mut(), |_| panic!("provoked by a test")) }
+}

@@ -1,0 +1,404 @@
+/*
+ * Bartizan for C++17: the C API of bartizan.h with ownership, containers and results instead of handles, buffers and
+ * statuses. Header-only; link libbartizan. What a call does, which threads may make it and whether it blocks is written
+ * at the C function of the same name, which is the authority.
+ *
+ * Errors. A function that can fail returns btz::result<T>, which must be looked at: test it, then take the value.
+ *     auto made = btz::agent::make(config);
+ *     if (!made) { std::cerr << made.error().message() << '\n'; return 1; }
+ *     btz::agent agent = std::move(made).value();
+ * value() of a failed result throws btz::failure; where exceptions are switched off, it aborts, so test first there.
+ *
+ * Ownership. btz::config and btz::agent are move-only and end what they own. A moved-from one may only be assigned to or
+ * destroyed; every other call on it returns BTZ_ERR_NULL.
+ */
+#ifndef BARTIZAN_HPP
+#define BARTIZAN_HPP
+
+#include "bartizan.h"
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace btz {
+
+/* A status that is not BTZ_OK, with its text. */
+class error {
+public:
+    error(btz_status code, std::string message) : code_(code), message_(std::move(message)) {}
+
+    btz_status code() const noexcept { return code_; }
+    /* Such as "BTZ_ERR_BUSY". */
+    std::string_view name() const noexcept { return btz_status_name(code_); }
+    /* What is wrong and the cure; the name where the call has no text. May have several lines. */
+    const std::string &message() const noexcept { return message_; }
+
+private:
+    btz_status code_;
+    std::string message_;
+};
+
+/* What value() of a failed result throws. */
+class failure : public std::runtime_error {
+public:
+    explicit failure(const btz::error &error) : std::runtime_error(error.message()), code_(error.code()) {}
+    btz_status code() const noexcept { return code_; }
+
+private:
+    btz_status code_;
+};
+
+namespace detail {
+[[noreturn]] inline void fail(const btz::error &error) {
+#if defined(__cpp_exceptions)
+    throw failure(error);
+#else
+    (void)error;
+    std::abort();
+#endif
+}
+} // namespace detail
+
+/* A value, or why there is none. */
+template <typename T>
+class [[nodiscard]] result {
+public:
+    result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    result(btz::error error) : state_(std::in_place_index<1>, std::move(error)) {}
+
+    explicit operator bool() const noexcept { return state_.index() == 0; }
+    btz_status status() const noexcept { return *this ? BTZ_OK : std::get_if<1>(&state_)->code(); }
+    /* Only of a failed result. */
+    const btz::error &error() const noexcept { return *std::get_if<1>(&state_); }
+    T &value() & { return checked(), *std::get_if<0>(&state_); }
+    const T &value() const & { return checked(), *std::get_if<0>(&state_); }
+    /* By value: `for (auto &vm : agent.vms().value())` must not look into what is gone. */
+    T value() && { return checked(), std::move(*std::get_if<0>(&state_)); }
+
+private:
+    void checked() const {
+        if (!*this) {
+            detail::fail(error());
+        }
+    }
+    std::variant<T, btz::error> state_;
+};
+
+/* Done, or why not. */
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() = default;
+    result(btz::error error) : error_(std::move(error)) {}
+
+    explicit operator bool() const noexcept { return !error_; }
+    btz_status status() const noexcept { return error_ ? error_->code() : BTZ_OK; }
+    /* Only of a failed result. */
+    const btz::error &error() const noexcept { return *error_; }
+    void value() const {
+        if (error_) {
+            detail::fail(*error_);
+        }
+    }
+
+private:
+    std::optional<btz::error> error_;
+};
+
+/* One value: btz_value, with a safe way to look at it. */
+struct value : btz_value {
+    value() noexcept : btz_value BTZ_VALUE_INIT {}
+    bool ok() const noexcept { return availability == BTZ_AVAILABILITY_OK; }
+    /* In the exported unit, if it is good: unavailable is never 0. */
+    std::optional<double> get() const noexcept { return ok() ? std::optional<double>(scaled) : std::nullopt; }
+    /* Such as "denied". */
+    std::string_view availability_name() const noexcept { return btz_availability_name(availability); }
+    std::chrono::nanoseconds age() const noexcept {
+        constexpr auto longest = static_cast<uint64_t>(INT64_MAX);
+        return std::chrono::nanoseconds(static_cast<int64_t>(age_ns < longest ? age_ns : longest));
+    }
+};
+
+namespace detail {
+
+template <typename Handle, btz_status (*Free)(Handle *)>
+struct free_handle {
+    void operator()(Handle *handle) const noexcept {
+        /* Refused only while another thread is inside a call, which is the program's mistake: then it is left alone. */
+        (void)Free(handle);
+    }
+};
+template <typename Handle, btz_status (*Free)(Handle *)>
+using owner = std::unique_ptr<Handle, free_handle<Handle, Free>>;
+
+inline btz::error bare(btz_status status) { return {status, btz_status_name(status)}; }
+
+/* A call that fills a btz_error. */
+template <typename Call>
+result<void> told(Call call) {
+    btz_error error = BTZ_ERROR_INIT;
+    const btz_status status = call(&error);
+    if (status == BTZ_OK) {
+        return {};
+    }
+    return btz::error(status, error.message);
+}
+
+/* A call that makes a T through a pointer. */
+template <typename T, typename Call>
+result<T> filled(T start, Call call) {
+    const btz_status status = call(&start);
+    if (status == BTZ_OK) {
+        return start;
+    }
+    return bare(status);
+}
+
+/* A list whose length is only known once it was asked for; it may grow between two calls. */
+template <typename T, typename Call>
+result<std::vector<T>> list(Call call) {
+    std::vector<T> items;
+    for (;;) {
+        std::size_t total = 0;
+        const btz_status status = call(items.data(), sizeof(T), items.size(), &total);
+        if (status != BTZ_OK) {
+            return bare(status);
+        }
+        if (total <= items.size()) {
+            items.resize(total);
+            return items;
+        }
+        items.resize(total + total / 8);
+    }
+}
+
+} // namespace detail
+
+/* A configuration. One thread at a time; agents copy it. */
+class config {
+public:
+    /* The defaults, which watch this host. */
+    static result<config> defaults() {
+        return make([](btz_config **out, btz_error *error) { return btz_config_new(BTZ_ABI_VERSION, out, error); });
+    }
+    static result<config> from_toml(std::string_view text) {
+        return make([=](btz_config **out, btz_error *error) {
+            return btz_config_from_toml(BTZ_ABI_VERSION, text.data(), text.size(), out, error);
+        });
+    }
+    /* A file and its drop-ins. */
+    static result<config> from_file(std::string_view path) {
+        return make([=](btz_config **out, btz_error *error) {
+            return btz_config_from_file(BTZ_ABI_VERSION, path.data(), path.size(), out, error);
+        });
+    }
+
+    result<void> apply(const btz_options &options) {
+        return detail::told([&](btz_error *error) { return btz_config_apply(handle(), &options, error); });
+    }
+    result<btz_options> options() const {
+        return detail::filled(btz_options BTZ_OPTIONS_INIT, [&](auto *out) { return btz_config_options(handle(), out); });
+    }
+    result<void> set_root(std::string_view path) {
+        return detail::told(
+            [&](btz_error *error) { return btz_config_set_root(handle(), path.data(), path.size(), error); });
+    }
+    /* Bytes that an agent with this configuration sets aside. */
+    result<uint64_t> memory() const {
+        return detail::filled(uint64_t{0}, [&](auto *out) { return btz_config_memory(handle(), out); });
+    }
+    result<std::array<uint8_t, 32>> fingerprint() const {
+        return detail::filled(std::array<uint8_t, 32>{},
+                              [&](auto *out) { return btz_config_fingerprint(handle(), out->data()); });
+    }
+    result<std::string> to_toml() const {
+        std::size_t needed = 0;
+        btz_status status = btz_config_to_toml(handle(), nullptr, 0, &needed);
+        std::string text(needed, '\0');
+        if (status == BTZ_OK) {
+            status = btz_config_to_toml(handle(), text.data(), text.size(), &needed);
+        }
+        if (status != BTZ_OK) {
+            return detail::bare(status);
+        }
+        text.resize(needed - 1);
+        return text;
+    }
+    result<std::vector<btz_rule>> rules() const {
+        return detail::list<btz_rule>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_config_rules(handle(), out, stride, capacity, total, nullptr);
+        });
+    }
+
+    btz_config *handle() const noexcept { return owned_.get(); }
+
+private:
+    explicit config(btz_config *owned) : owned_(owned) {}
+    template <typename Call>
+    static result<config> make(Call call) {
+        btz_config *made = nullptr;
+        auto done = detail::told([&](btz_error *error) { return call(&made, error); });
+        if (!done) {
+            return done.error();
+        }
+        return config(made);
+    }
+    detail::owner<btz_config, btz_config_free> owned_;
+};
+
+/* An agent. Calls may be made from any thread, unless the C function says otherwise; the destructor excludes all. */
+class agent {
+public:
+    static result<agent> make(const config &config) { return make(config.handle()); }
+    /* With the defaults. */
+    static result<agent> make() { return make(static_cast<const btz_config *>(nullptr)); }
+
+    result<void> start() {
+        return detail::told([&](btz_error *error) { return btz_agent_start(handle(), error); });
+    }
+    result<void> stop(std::chrono::milliseconds timeout) {
+        const auto count = timeout.count();
+        const auto ms = count < 0 ? 0u : count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count);
+        return detail::told([&](btz_error *error) { return btz_agent_stop(handle(), ms, error); });
+    }
+    result<void> step() {
+        return detail::told([&](btz_error *error) { return btz_agent_step(handle(), error); });
+    }
+    result<void> maintain() {
+        return detail::told([&](btz_error *error) { return btz_agent_maintain(handle(), error); });
+    }
+    result<void> reload(const config &config) {
+        return detail::told([&](btz_error *error) { return btz_agent_reload(handle(), config.handle(), error); });
+    }
+
+    /* When step() is due, by CLOCK_MONOTONIC. */
+    result<std::chrono::nanoseconds> deadline() const {
+        auto read = detail::filled(uint64_t{0}, [&](auto *out) { return btz_agent_deadline(handle(), out); });
+        if (!read) {
+            return read.error();
+        }
+        return std::chrono::nanoseconds(static_cast<int64_t>(read.value()));
+    }
+    /* To be polled, neither read nor closed; negative: a BTZ_ERR_*. */
+    int alert_fd() const noexcept { return btz_agent_alert_fd(handle()); }
+    /* To be polled, neither read nor closed; negative: a BTZ_ERR_*. */
+    int maintenance_fd() const noexcept { return btz_agent_maintenance_fd(handle()); }
+    /* BTZ_STATE_*. */
+    result<uint32_t> state() const {
+        return detail::filled(uint32_t{0}, [&](auto *out) { return btz_agent_state(handle(), out); });
+    }
+
+    result<btz_tick> tick() const {
+        return detail::filled(btz_tick BTZ_TICK_INIT, [&](auto *out) { return btz_agent_tick(handle(), out); });
+    }
+    result<btz::value> read(btz_entity entity, uint32_t metric) const {
+        return detail::filled(btz::value(),
+                              [&](auto *out) { return btz_agent_read(handle(), entity, metric, out); });
+    }
+    result<std::vector<btz::value>> read(const std::vector<btz_query> &queries) const {
+        std::vector<btz::value> values(queries.size());
+        const btz_status status =
+            btz_agent_read_many(handle(), queries.data(), queries.size(), values.data(), sizeof(btz::value));
+        if (status != BTZ_OK) {
+            return detail::bare(status);
+        }
+        return values;
+    }
+    /* Oldest first. */
+    result<std::vector<btz_point>> history(btz_entity entity, uint32_t metric, std::size_t ticks_max) const {
+        std::vector<btz_point> points(ticks_max);
+        std::size_t count = 0;
+        const btz_status status =
+            btz_agent_history(handle(), entity, metric, points.data(), sizeof(btz_point), points.size(), &count);
+        if (status != BTZ_OK) {
+            return detail::bare(status);
+        }
+        points.resize(count);
+        return points;
+    }
+
+    result<std::vector<btz_vm>> vms() const {
+        return detail::list<btz_vm>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_agent_vms(handle(), out, stride, capacity, total);
+        });
+    }
+    /* Of a VM, or of BTZ_ENTITY_HOST. */
+    result<std::vector<btz_part>> parts(btz_entity whole) const {
+        return detail::list<btz_part>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_agent_parts(handle(), whole, out, stride, capacity, total);
+        });
+    }
+    /* Of a VM, or of BTZ_ENTITY_HOST. */
+    result<std::vector<btz_source>> sources(btz_entity whole) const {
+        return detail::list<btz_source>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_agent_sources(handle(), whole, out, stride, capacity, total);
+        });
+    }
+    result<std::vector<btz_rule>> rules() const {
+        return detail::list<btz_rule>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_agent_rules(handle(), out, stride, capacity, total);
+        });
+    }
+
+    /* The oldest alerts that wait, at most so many: they are the caller's. */
+    result<std::vector<btz_alert>> alerts(std::size_t count_max = 64) {
+        std::vector<btz_alert> taken(count_max);
+        std::size_t count = 0;
+        const btz_status status = btz_agent_alerts(handle(), taken.data(), sizeof(btz_alert), taken.size(), &count);
+        if (status != BTZ_OK) {
+            return detail::bare(status);
+        }
+        taken.resize(count);
+        return taken;
+    }
+    result<btz_accounting> accounting() const {
+        return detail::filled(btz_accounting BTZ_ACCOUNTING_INIT,
+                              [&](auto *out) { return btz_agent_accounting(handle(), out); });
+    }
+    result<btz_cost> cost() const {
+        return detail::filled(btz_cost BTZ_COST_INIT, [&](auto *out) { return btz_agent_cost(handle(), out); });
+    }
+
+    btz_agent *handle() const noexcept { return owned_.get(); }
+
+private:
+    explicit agent(btz_agent *owned) : owned_(owned) {}
+    static result<agent> make(const btz_config *config) {
+        btz_agent *made = nullptr;
+        auto done =
+            detail::told([&](btz_error *error) { return btz_agent_new(BTZ_ABI_VERSION, config, &made, error); });
+        if (!done) {
+            return done.error();
+        }
+        return agent(made);
+    }
+    detail::owner<btz_agent, btz_agent_free> owned_;
+};
+
+/* Every metric there is. */
+inline std::vector<btz_metric> metrics() {
+    std::vector<btz_metric> all(btz_metric_count(), btz_metric BTZ_METRIC_INIT);
+    for (std::size_t place = 0; place < all.size(); ++place) {
+        (void)btz_metric_at(place, &all[place]);
+    }
+    return all;
+}
+
+/* The metric of a name, such as "vm_cpu_user_seconds". */
+inline result<btz_metric> metric(std::string_view name) {
+    return detail::filled(btz_metric BTZ_METRIC_INIT,
+                          [&](auto *out) { return btz_metric_by_name(name.data(), name.size(), out); });
+}
+
+} // namespace btz
+
+#endif
