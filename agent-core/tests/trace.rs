@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 use bartizan_core::alerts::{Alert, AlertState};
-use bartizan_core::config::Config;
+use bartizan_core::config::{Config, Roots};
 use bartizan_core::engine::{Planner, Reader, Sampler, build};
-use bartizan_core::sampling::metrics::vm;
+use bartizan_core::sampling::discovery::VmInfo;
+use bartizan_core::sampling::frame::Entity;
+use bartizan_core::sampling::metrics::{host, vcpu, vm};
 use bartizan_core::sys::clock::Clock;
-use bartizan_core::trace::{Captured, Recorder, Tail, replay};
+use bartizan_core::trace::{Captured, Recorder, Tail, record_tree, replay};
 use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use std::time::Duration;
@@ -120,4 +122,47 @@ fn a_recorder_beside_a_running_agent_captures_whole_ticks() {
     assert_eq!(replayed.ticks, u64::from(captured));
     let Tail::Complete(end) = replayed.tail else { panic!("{:?}", replayed.tail) };
     assert_eq!(end.ticks_missed, replayed.ticks_missed);
+}
+
+#[test]
+fn a_copied_host_is_looked_at_as_if_it_were_this_one() {
+    if let Some(reason) = qemu::missing() {
+        skip!("{reason}");
+    }
+    let qemu =
+        Qemu::builder().name("copied").vcpus(2).disk_mib(1).arg("-object").arg("secret,id=s,data=hunter2");
+    let qemu = qemu.start().unwrap();
+    let pid = i32::try_from(qemu.pid()).unwrap();
+    let (mut sampler, mut planner, reader) = build(config(), Clock::System).unwrap();
+    let live = || reader.vms().into_iter().find(|vm| vm.pid == pid);
+    assert!(proc::wait_until(LONG, || {
+        planner.maintain();
+        sampler.tick();
+        live().is_some_and(|vm| vm.vcpus.len() == 2)
+    }));
+    let live = live().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let dest = folder.path().join("host");
+    let report = record_tree(&Roots::default(), std::slice::from_ref(&live), &dest).unwrap();
+    assert_eq!(report.left_out, 0);
+    let line = std::fs::read(dest.join("proc").join(pid.to_string()).join("cmdline")).unwrap();
+    let line = String::from_utf8(line).unwrap();
+    assert!(line.contains("secret,id=s,data=REDACTED") && !line.contains("hunter2"), "{line}");
+    qemu.kill9();
+
+    let copied = Config { roots: Roots::below(&dest), ..config() };
+    let (mut sampler, mut planner, reader) = build(copied, Clock::System).unwrap();
+    let found = || reader.vms().into_iter().find(|vm| vm.pid == pid);
+    assert!(proc::wait_until(LONG, || {
+        planner.maintain();
+        sampler.tick();
+        found().is_some_and(|vm| reader.read(vm.entity, vm::MEMORY_RESIDENT).ok().is_some())
+    }));
+    let found = found().unwrap();
+    assert_eq!((&found.name, found.start_ticks), (&live.name, live.start_ticks));
+    let threads = |info: &VmInfo| info.vcpus.iter().map(|vcpu| vcpu.tid).collect::<Vec<_>>();
+    assert_eq!(threads(&found), threads(&live));
+    let vcpu = found.vcpus[0].entity;
+    assert!(reader.read(vcpu, vcpu::RUN).ok().is_some_and(|run_ns| run_ns > 0));
+    assert!(reader.read(Entity::HOST, host::MEMORY_TOTAL).ok().is_some_and(|bytes| bytes > 1 << 20));
 }

@@ -146,9 +146,8 @@ pub fn record_tree(roots: &Roots, vms: &[VmInfo], dest: &Path) -> io::Result<Tre
     copy.folder(&roots.cgroup, &to.cgroup, 1)?;
     for vm in vms {
         copy.process(&roots.proc, &to.proc, vm.pid)?;
-        let cgroup = vm.cgroup.trim_start_matches('/');
-        if !cgroup.is_empty() && !cgroup.split('/').any(|part| part == "..") {
-            copy.folder(&roots.cgroup.join(cgroup), &to.cgroup.join(cgroup), 1)?;
+        for cgroup in cgroups(&roots.proc, vm) {
+            copy.folder(&roots.cgroup.join(&cgroup), &to.cgroup.join(&cgroup), 1)?;
         }
         if let Some(name) = &vm.debugfs_name {
             let below = Path::new("kvm").join(name);
@@ -156,6 +155,31 @@ pub fn record_tree(roots: &Roots, vms: &[VmInfo], dest: &Path) -> io::Result<Tre
         }
     }
     Ok(copy.report)
+}
+
+/// The folders of a VM's cgroups below the cgroup root: v2, v1, and v2 beside v1 under `unified`.
+fn cgroups(proc: &Path, vm: &VmInfo) -> Vec<PathBuf> {
+    let text = fs::read_to_string(proc.join(vm.pid.to_string()).join("cgroup")).unwrap_or_default();
+    let mut folders = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let path = Path::new(path.trim_start_matches('/'));
+        if path.components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+            continue;
+        }
+        match controllers.trim_start_matches("name=") {
+            "" => folders.extend([path.to_owned(), Path::new("unified").join(path)]),
+            controllers => {
+                folders.push(Path::new(controllers).join(path));
+                folders.extend(controllers.split(',').map(|controller| Path::new(controller).join(path)));
+            }
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    folders.retain(|folder| !folder.as_os_str().is_empty());
+    folders
 }
 
 struct Copy {

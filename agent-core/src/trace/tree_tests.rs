@@ -44,3 +44,25 @@ fn a_copy_of_a_copy_is_the_same() {
         assert_eq!(fs::read(first.join(file)).unwrap(), fs::read(second.join(file)).unwrap(), "{file}");
     }
 }
+
+#[test]
+fn the_cgroups_of_both_versions_are_found_and_none_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let vm = vm_with_disks(&[]);
+    let process = folder.path().join(vm.pid.to_string());
+    fs::create_dir(&process).unwrap();
+    let text = "5:cpu,cpuacct:/vm/a\n3:name=systemd:/s\n2:memory:/../../etc\n0::/machine.slice/a\nnonsense\n";
+    fs::write(process.join("cgroup"), text).unwrap();
+    let found: Vec<_> =
+        cgroups(folder.path(), &vm).into_iter().map(|path| path.to_str().unwrap().to_owned()).collect();
+    let wanted = [
+        "cpu/vm/a",
+        "cpu,cpuacct/vm/a",
+        "cpuacct/vm/a",
+        "machine.slice/a",
+        "systemd/s",
+        "unified/machine.slice/a",
+    ];
+    assert_eq!(found.len(), wanted.len(), "{found:?}");
+    assert!(wanted.iter().all(|path| found.iter().any(|found| found == path)), "{found:?}");
+}
