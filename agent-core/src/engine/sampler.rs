@@ -12,7 +12,7 @@ use crate::sampling::host::HostPlan;
 use crate::sampling::journal::What;
 use crate::sampling::metrics::{Scope, Source, agent};
 use crate::sampling::roster::Roster;
-use crate::sampling::vm::{Delivery, Pace, TapSweep, VmPlan};
+use crate::sampling::vm::{Delivery, Pace, Scratch, TapSweep, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
 use std::sync::Arc;
@@ -44,6 +44,7 @@ pub struct Sampler {
     active: Vec<u32>,
     roster: Roster,
     taps: TapSweep,
+    scratch: Box<Scratch>,
     last_pid: u32,
     /// The grid of deadlines begins anew with the next tick.
     restarted: bool,
@@ -95,6 +96,7 @@ impl Sampler {
             active: Vec::with_capacity(vms),
             roster: Roster::new(&config.limits),
             taps: TapSweep::open(config),
+            scratch: Box::default(),
             last_pid: 0,
             restarted: false,
             vcpus: 0,
@@ -309,8 +311,8 @@ impl Sampler {
         let every = u64::from(budget::vm_every_ticks(self.counters.degradation.load(Relaxed)));
         let tick = Tick { number: self.tick.number / every, ..self.tick };
         let pace = Pace::for_vms(self.active.len());
-        for source in Pace::SOURCES {
-            let period_ticks = u64::from(pace.detail_every_ticks) * every;
+        for (source, turns) in Pace::SOURCES {
+            let period_ticks = u64::from(pace.detail_every_ticks) * u64::from(turns) * every;
             self.writer.frame().set_period_ns(source, period_ticks * self.interval_ns);
         }
         let mut index = 0;
@@ -322,7 +324,7 @@ impl Sampler {
             }
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
-            let pulse = plan.sample(tick, pace, &mut self.writer);
+            let pulse = plan.sample(tick, pace, &mut self.scratch, &mut self.writer);
             if pulse.threads_changed {
                 let _ = self.link.send(ToCold::ThreadsChanged(entity));
             }

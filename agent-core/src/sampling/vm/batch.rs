@@ -46,6 +46,13 @@ impl Batch {
         debug_assert!(!full, "more failures than sources");
     }
 
+    /// Empties it for the next row.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.failed.clear();
+        self.read.clear();
+    }
+
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.failed.is_empty() && self.read.is_empty()

@@ -199,13 +199,14 @@ impl KvmFiles {
             }
             batch.answered(Source::Kvm);
         }
-        let Some(stats) = vm else { return };
-        if let Ok(data) = stats.read(buffer) {
-            for (index, value) in stats.layout.values(data) {
-                batch.put(VM_COUNTERS[index].vm, Ok(value));
-            }
-            batch.answered(Source::Kvm);
-        }
+        put_vm_counters(vm.as_ref(), buffer, batch);
+    }
+
+    /// Puts what moves even while no vCPU runs; the sums of the tick before hold.
+    pub(super) fn put_vm_quiet(&self, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
+        let Tier::StatsFd { vm, .. } = &self.tier else { return };
+        batch.answered(Source::Kvm);
+        put_vm_counters(vm.as_ref(), buffer, batch);
     }
 
     /// Reads the files of the debugfs tier.
@@ -230,6 +231,16 @@ impl KvmFiles {
             Tier::StatsFd { vcpus, vm } => vcpus.iter().flatten().count() + usize::from(vm.is_some()),
             Tier::Debugfs { .. } => 1,
         }
+    }
+}
+
+fn put_vm_counters(stats: Option<&Stats>, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
+    let Some(stats) = stats else { return };
+    if let Ok(data) = stats.read(buffer) {
+        for (index, value) in stats.layout.values(data) {
+            batch.put(VM_COUNTERS[index].vm, Ok(value));
+        }
+        batch.answered(Source::Kvm);
     }
 }
 

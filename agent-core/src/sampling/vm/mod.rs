@@ -32,7 +32,7 @@ mod threads;
 mod vcpus;
 
 pub use cold::cold_readings;
-pub use plan::{Pace, VmPlan};
+pub use plan::{Pace, Scratch, VmPlan};
 pub use taps::{TapRow, TapSweep};
 
 use crate::sampling::frame::Entity;

@@ -1,8 +1,8 @@
 //! One VM's plan: everything that is open for it, and what a tick reads of it.
 //!
 //! Read in every tick: the scheduler's account of each thread, KVM's statistics descriptors, taps in the VMM's own
-//! network namespace. The rest (`/proc/PID/stat`, `io`, `status`, the cgroup) is dearer, and is read at the [`Pace`]
-//! that the number of VMs allows, staggered over the ticks. `stat` and the freezer are also read whenever the threads
+//! network namespace. The rest (`/proc/PID/stat`, `io`, the cgroup) is dearer, and is read at the [`Pace`] that the
+//! number of VMs allows, staggered over the ticks; `status` and the vCPU threads' `stat` at a fourth of it. `stat` and the freezer are also read whenever the threads
 //! begin or cease to run, so that a VM that is stopped or frozen is seen within two ticks at any pace.
 
 use super::batch::Batch;
@@ -13,7 +13,7 @@ use super::netns::Taps;
 use super::process::{self, ProcessFiles, Units};
 use super::slot::{Budget, open_directory};
 use super::taps::TapRow;
-use super::vcpus::{Threads, Turn};
+use super::vcpus::{Motion, Threads, Turn};
 use super::{VmIdentity, VmPulse};
 use crate::config::Config;
 use crate::sampling::SourceReport;
@@ -29,6 +29,10 @@ use std::os::fd::{AsFd, OwnedFd};
 const VMS_AT_FULL_PACE: usize = 128;
 /// VMs in rows below this keep their detail files open, if descriptors are plenty: they are the ones read every tick.
 const ROWS_THAT_KEEP_DETAILS: u32 = 128;
+/// Turns between two readings of what is dearest.
+const TURNS_BETWEEN_RARE: u32 = 4;
+/// After so many ticks in which no thread ran, KVM's counters are looked at only when details are.
+const QUIET_TICKS: u32 = 2;
 /// What must be left over for threads and KVM of other VMs before details are kept open.
 const DESCRIPTORS_PLENTY: usize = 4_096;
 
@@ -40,16 +44,17 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The sources that follow the pace.
-    pub const SOURCES: [Source; 8] = [
-        Source::TaskStat,
-        Source::TaskIo,
-        Source::TaskStatus,
-        Source::CgroupCpu,
-        Source::CgroupMemory,
-        Source::CgroupIo,
-        Source::CgroupPressure,
-        Source::CgroupPids,
+    /// The sources that follow the pace, and the turns between two readings of what is dearest in them: `status`,
+    /// and the `stat` of each vCPU thread.
+    pub const SOURCES: [(Source, u32); 8] = [
+        (Source::TaskStat, TURNS_BETWEEN_RARE),
+        (Source::TaskIo, 1),
+        (Source::TaskStatus, TURNS_BETWEEN_RARE),
+        (Source::CgroupCpu, 1),
+        (Source::CgroupMemory, 1),
+        (Source::CgroupIo, 1),
+        (Source::CgroupPressure, 1),
+        (Source::CgroupPids, 1),
     ];
 
     /// The pace for so many VMs: every tick up to 128, every eighth tick at 1,024.
@@ -64,9 +69,22 @@ impl Pace {
         (tick.number + u64::from(row)).is_multiple_of(u64::from(self.detail_every_ticks))
     }
 
-    /// Every second turn: for what is dearer still.
-    fn is_second_turn(self, tick: Tick, row: u32) -> bool {
-        Self { detail_every_ticks: self.detail_every_ticks.saturating_mul(2) }.is_turn(tick, row)
+    /// Every fourth turn: for what is dearer still.
+    fn is_rare_turn(self, tick: Tick, row: u32) -> bool {
+        Self { detail_every_ticks: self.detail_every_ticks.saturating_mul(TURNS_BETWEEN_RARE) }
+            .is_turn(tick, row)
+    }
+}
+
+/// Where a sample reads to before it writes into the frame: one for all VMs, so that it stays in the caches.
+pub struct Scratch {
+    buffer: [u8; DATA_BYTES_MAX],
+    batch: Batch,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { buffer: [0; DATA_BYTES_MAX], batch: Batch::default() }
     }
 }
 
@@ -97,7 +115,8 @@ struct OpenVm {
     kvm_slow_every: Pace,
     interval_ns: u64,
     state: i64,
-    ran_before: bool,
+    /// Ticks since one of its threads was last seen to run.
+    quiet_ticks: u32,
     fresh: bool,
 }
 
@@ -122,9 +141,15 @@ impl VmPlan {
     }
 
     /// Reads what is due in this tick. Allocates nothing and never blocks.
-    pub fn sample(&mut self, tick: Tick, pace: Pace, writer: &mut FrameWriter) -> VmPulse {
+    pub fn sample(
+        &mut self,
+        tick: Tick,
+        pace: Pace,
+        scratch: &mut Scratch,
+        writer: &mut FrameWriter,
+    ) -> VmPulse {
         match &mut self.open {
-            Some(open) => open.sample(tick, pace, writer),
+            Some(open) => open.sample(tick, pace, scratch, writer),
             None => VmPulse { threads_changed: false, vanished: true },
         }
     }
@@ -209,61 +234,79 @@ impl OpenVm {
             kvm_slow_every: Pace { detail_every_ticks: config.sampling.slow_every_ticks.max(1) },
             interval_ns: u64::from(config.sampling.interval_ms) * 1_000_000,
             state: process::RUNNING,
-            ran_before: false,
+            quiet_ticks: QUIET_TICKS,
             fresh: true,
         };
         Ok((pidfd, open, reports))
     }
 
-    fn sample(&mut self, tick: Tick, pace: Pace, writer: &mut FrameWriter) -> VmPulse {
-        let mut buffer = [0; DATA_BYTES_MAX];
-        let mut batch = Batch::default();
+    fn sample(&mut self, tick: Tick, pace: Pace, scratch: &mut Scratch, writer: &mut FrameWriter) -> VmPulse {
+        let Scratch { buffer, batch } = scratch;
+        batch.clear();
         let mut pulse = VmPulse::default();
         if self.fresh {
-            self.begin(writer, &mut batch);
+            self.begin(writer, batch);
         }
-        let turn =
-            Turn { tick, fresh: self.fresh, with_stat: self.fresh || pace.is_second_turn(tick, self.row) };
-        let mut sums = Sums::new();
-        let threads = self.threads.sample(turn, &self.kvm, &mut sums, &mut buffer, writer, &mut batch);
-        pulse.threads_changed = threads.vcpu_gone;
-        self.kvm.put_vm(&sums, &mut buffer, &mut batch);
-
         let detail = self.fresh || pace.is_turn(tick, self.row);
-        let unsettled = threads.ran != self.ran_before || threads.unknown || self.state != process::RUNNING;
-        self.ran_before = threads.ran;
+        let rare = self.fresh || pace.is_rare_turn(tick, self.row);
+        // Counters of vCPUs that do not run do not move. A vCPU that runs without a scheduler tick (nohz_full) is
+        // charged once a second, so that one quiet tick proves nothing.
+        let quiet = self.quiet_ticks >= QUIET_TICKS;
+        let turn = Turn { tick, fresh: self.fresh, with_stat: rare, with_kvm: !quiet || detail };
+        let mut sums = Sums::new();
+        let threads = self.threads.sample(turn, &self.kvm, &mut sums, buffer, writer, batch);
+        pulse.threads_changed = threads.vcpu_gone;
+        if threads.with_kvm {
+            self.kvm.put_vm(&sums, buffer, batch);
+        } else {
+            self.kvm.put_vm_quiet(buffer, batch);
+        }
+
+        let ran_before = self.quiet_ticks == 0;
+        let ran = threads.motion == Motion::Ran;
+        let unsettled =
+            ran != ran_before || threads.motion == Motion::Unknown || self.state != process::RUNNING;
+        self.quiet_ticks = if ran { 0 } else { self.quiet_ticks.saturating_add(1) };
         if detail || unsettled {
-            match self.process.read_stat(self.dir.as_fd(), &mut buffer) {
-                Ok(stat) if stat.start_ticks == self.start_ticks => {
-                    self.process.put_stat(&stat, &mut batch);
-                    self.state = if self.cgroup.is_frozen(&mut buffer) {
-                        process::FROZEN
-                    } else {
-                        process::state_number(stat.state)
-                    };
-                    batch.put(vm::STATE, Ok(self.state));
-                    pulse.threads_changed |= stat.threads != self.threads.count();
-                }
-                Ok(_) | Err(Errno::ESRCH) => {
-                    batch.fail(Source::TaskStat, Availability::Gone);
-                    pulse.vanished = true;
-                }
-                Err(errno) => batch.fail(Source::TaskStat, process::failed(errno)),
-            }
+            self.sample_state(buffer, batch, &mut pulse);
         }
         if detail && !pulse.vanished {
-            self.process.read_details(self.dir.as_fd(), &mut buffer, &mut batch);
-            self.cgroup.read(&mut buffer, &mut batch);
+            self.process.read_io(self.dir.as_fd(), buffer, batch);
+            self.cgroup.read(buffer, batch);
+        }
+        if rare && !pulse.vanished {
+            self.process.read_status(self.dir.as_fd(), buffer, batch);
         }
         if self.kvm.is_slow() && (self.fresh || self.kvm_slow_every.is_turn(tick, self.row)) {
-            self.kvm.read_slow(&mut buffer, &mut batch);
+            self.kvm.read_slow(buffer, batch);
         }
         self.fresh = false;
         if !batch.is_empty() {
             batch.write(&mut writer.row(Scope::Vm, self.row), tick.mono_ns);
         }
-        self.taps.sample(self.dir.as_fd(), &mut buffer, tick, writer);
+        self.taps.sample(self.dir.as_fd(), buffer, tick, writer);
         pulse
+    }
+
+    /// Reads `stat` and the freezer.
+    fn sample_state(&mut self, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch, pulse: &mut VmPulse) {
+        match self.process.read_stat(self.dir.as_fd(), buffer) {
+            Ok(stat) if stat.start_ticks == self.start_ticks => {
+                self.process.put_stat(&stat, batch);
+                self.state = if self.cgroup.is_frozen(buffer) {
+                    process::FROZEN
+                } else {
+                    process::state_number(stat.state)
+                };
+                batch.put(vm::STATE, Ok(self.state));
+                pulse.threads_changed |= stat.threads != self.threads.count();
+            }
+            Ok(_) | Err(Errno::ESRCH) => {
+                batch.fail(Source::TaskStat, Availability::Gone);
+                pulse.vanished = true;
+            }
+            Err(errno) => batch.fail(Source::TaskStat, process::failed(errno)),
+        }
     }
 
     /// What has no source at all is said once, before the first values.

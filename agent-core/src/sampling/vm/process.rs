@@ -182,19 +182,14 @@ impl ProcessFiles {
         batch.answered(Source::TaskStat);
     }
 
-    /// Reads `io` and `status`.
-    pub(super) fn read_details(&self, dir: BorrowedFd<'_>, buffer: &mut [u8], batch: &mut Batch) {
-        let files = [(Source::TaskIo, &self.io, IO_KEYS), (Source::TaskStatus, &self.status, STATUS_KEYS)];
-        for (source, slot, keys) in files {
-            let Ok(slot) = slot else { continue };
-            match slot.read(dir, buffer) {
-                Ok(bytes) => {
-                    keyed::read(bytes, keys, batch);
-                    batch.answered(source);
-                }
-                Err(errno) => batch.fail(source, failed(errno)),
-            }
-        }
+    /// Reads `io`.
+    pub(super) fn read_io(&self, dir: BorrowedFd<'_>, buffer: &mut [u8], batch: &mut Batch) {
+        read_keyed(&self.io, Source::TaskIo, IO_KEYS, dir, buffer, batch);
+    }
+
+    /// Reads `status`.
+    pub(super) fn read_status(&self, dir: BorrowedFd<'_>, buffer: &mut [u8], batch: &mut Batch) {
+        read_keyed(&self.status, Source::TaskStatus, STATUS_KEYS, dir, buffer, batch);
     }
 
     /// Files kept open.
@@ -204,6 +199,24 @@ impl ProcessFiles {
             .flatten()
             .filter(|slot| slot.is_kept())
             .count()
+    }
+}
+
+fn read_keyed(
+    slot: &Result<Slot, Errno>,
+    source: Source,
+    keys: &[Key],
+    dir: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    batch: &mut Batch,
+) {
+    let Ok(slot) = slot else { return };
+    match slot.read(dir, buffer) {
+        Ok(bytes) => {
+            keyed::read(bytes, keys, batch);
+            batch.answered(source);
+        }
+        Err(errno) => batch.fail(source, failed(errno)),
     }
 }
 
@@ -264,7 +277,8 @@ mod tests {
         let mut batch = Batch::default();
         let stat = files.read_stat(dir.as_fd(), &mut buffer).unwrap();
         files.put_stat(&stat, &mut batch);
-        files.read_details(dir.as_fd(), &mut buffer, &mut batch);
+        files.read_io(dir.as_fd(), &mut buffer, &mut batch);
+        files.read_status(dir.as_fd(), &mut buffer, &mut batch);
         for (metric, value) in batch.values() {
             let may_lack = [vm::BLOCK_IO_DELAY, vm::MEMORY_HUGETLB];
             assert!(value.is_ok() || may_lack.contains(&metric), "{}: {value:?}", metric.metric().name);

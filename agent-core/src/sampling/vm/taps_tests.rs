@@ -133,7 +133,8 @@ fn more_taps_than_declared_are_not_watched_and_nothing_grows() {
 
 proptest! {
     #[test]
-    fn every_line_is_read_back(name in "[a-z][a-z0-9.@-]{0,14}", numbers: [u64; COLUMNS]) {
+    fn every_line_is_read_back(name in "[a-z][a-z0-9.@-]{0,14}", numbers: [u32; COLUMNS]) {
+        let numbers = numbers.map(u64::from);
         let text = numbers.map(|number| number.to_string()).join(" ");
         let line = format!(" {name}: {text}");
         prop_assert_eq!(Line::parse(line.as_bytes()), Some(Line { name: name.as_bytes(), numbers }));

@@ -1,28 +1,19 @@
 //! Numbers out of the kernel's text. Every function takes bytes that may be anything and returns `None` rather than
 //! guess.
 
-/// A decimal number that makes up all of the bytes, blanks around it aside.
+use crate::sampling::parse::{Form, parse_number};
+
+/// A decimal number that makes up all of the bytes, blanks around it aside. One beyond `i64` is none: no counter of
+/// the kernel gets there.
 pub(super) fn number(bytes: &[u8]) -> Option<u64> {
-    let bytes = bytes.trim_ascii();
-    if bytes.is_empty() {
-        return None;
-    }
-    let mut value = 0u64;
-    for byte in bytes {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
-    }
-    Some(value)
+    u64::try_from(signed(bytes)?).ok()
 }
 
 /// A decimal number that may have a minus sign.
 pub(super) fn signed(bytes: &[u8]) -> Option<i64> {
-    match bytes.trim_ascii() {
-        [b'-', digits @ ..] => i64::try_from(number(digits)?).ok().map(|value| -value),
-        digits => i64::try_from(number(digits)?).ok(),
-    }
+    let bytes = bytes.trim_ascii();
+    let number = parse_number(bytes, Form::Integer)?;
+    if number.end == bytes.len() { number.value } else { None }
 }
 
 /// How many bits are set in a hexadecimal number, in which commas may group digits (`Cpus_allowed`).
@@ -59,8 +50,8 @@ mod tests {
     #[test]
     fn numbers_are_whole_or_nothing() {
         assert_eq!(number(b" 42\n"), Some(42));
-        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
-        for bad in [&b""[..], b" ", b"4 2", b"-1", b"18446744073709551616", b"0x1", b"max", b"\xff"] {
+        assert_eq!(number(b"9223372036854775807"), Some(i64::MAX.unsigned_abs()));
+        for bad in [&b""[..], b" ", b"4 2", b"-1", b"9223372036854775808", b"0x1", b"max", b"\xff"] {
             assert_eq!(number(bad), None, "{bad:?}");
         }
         assert_eq!(signed(b"-20"), Some(-20));
@@ -78,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_is_read_back(value: u64) {
+        fn every_number_is_read_back(value in 0..=i64::MAX.unsigned_abs()) {
             prop_assert_eq!(number(value.to_string().as_bytes()), Some(value));
         }
 

@@ -10,11 +10,11 @@
 
 use super::slot::{Budget, Slot};
 use super::stat_line::{self, StatLine};
-use super::text;
 use crate::config::ThreadTierChoice;
 use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::metrics::Source;
+use crate::sampling::parse::{Form, parse_number};
 use nix::errno::Errno;
 use std::os::fd::BorrowedFd;
 
@@ -33,12 +33,13 @@ pub(super) struct Schedstat {
 #[must_use]
 pub(super) fn parse_schedstat(bytes: &[u8]) -> Option<Schedstat> {
     // Complete only with its line end: a number that was cut off is another number.
-    let mut words = text::words(bytes.strip_suffix(b"\n")?);
-    Some(Schedstat {
-        run_ns: text::number(words.next()?)?,
-        wait_ns: text::number(words.next()?)?,
-        timeslices: text::number(words.next()?)?,
-    })
+    let mut rest = bytes.strip_suffix(b"\n")?;
+    let mut next = || {
+        let number = parse_number(rest, Form::Integer)?;
+        rest = &rest[number.end..];
+        u64::try_from(number.value?).ok()
+    };
+    Some(Schedstat { run_ns: next()?, wait_ns: next()?, timeslices: next()? })
 }
 
 /// One thread.
@@ -201,7 +202,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn schedstat_is_read_whole_or_not_at_all(run: u64, wait: u64, slices: u64, cut in 1usize..8) {
+        fn schedstat_is_read_whole_or_not_at_all(numbers: [u32; 3], cut in 1usize..8) {
+            let [run, wait, slices] = numbers.map(u64::from);
             let text = format!("{run} {wait} {slices}\n");
             let expected = Schedstat { run_ns: run, wait_ns: wait, timeslices: slices };
             prop_assert_eq!(parse_schedstat(text.as_bytes()), Some(expected));

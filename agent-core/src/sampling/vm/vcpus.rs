@@ -30,6 +30,8 @@ struct Vcpu {
     row: u32,
     thread: Thread,
     last_ran_ns: u64,
+    /// Whether it ran since the tick before, as this tick's look at it showed.
+    ran: Result<bool, Errno>,
     fate: Fate,
 }
 
@@ -57,17 +59,44 @@ pub(super) struct Turn {
     pub(super) fresh: bool,
     /// Whether each vCPU thread's `stat` is read.
     pub(super) with_stat: bool,
+    /// Whether KVM's counters are read even if no vCPU ran; otherwise those of the tick before hold.
+    pub(super) with_kvm: bool,
+}
+
+/// Whether threads of a VM ran.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Motion {
+    /// None did.
+    #[default]
+    Quiet,
+    /// Some did.
+    Ran,
+    /// Some could not be read, and no other ran.
+    Unknown,
+}
+
+impl Motion {
+    /// Adds one thread's.
+    fn add(&mut self, ran: Result<bool, Errno>) {
+        match ran {
+            Ok(true) => *self = Self::Ran,
+            // A thread that ended says nothing of the others.
+            Ok(false) | Err(Errno::ESRCH) => {}
+            Err(_) if *self == Self::Quiet => *self = Self::Unknown,
+            Err(_) => {}
+        }
+    }
 }
 
 /// What one tick showed.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Seen {
-    /// A thread ran since the tick before.
-    pub(super) ran: bool,
-    /// Nothing can be said of whether threads ran.
-    pub(super) unknown: bool,
+    /// Whether a thread ran since the tick before, as far as can be said.
+    pub(super) motion: Motion,
     /// A vCPU thread ended.
     pub(super) vcpu_gone: bool,
+    /// KVM's counters of the vCPUs were read.
+    pub(super) with_kvm: bool,
 }
 
 impl Threads {
@@ -90,7 +119,7 @@ impl Threads {
             .iter()
             .filter_map(|vcpu| {
                 let thread = open(vcpu.tid, true)?;
-                Some(Vcpu { row: vcpu.entity.row, thread, last_ran_ns: 0, fate })
+                Some(Vcpu { row: vcpu.entity.row, thread, last_ran_ns: 0, ran: Ok(false), fate })
             })
             .collect();
         let others: Vec<_> = info
@@ -131,26 +160,29 @@ impl Threads {
             self.vcpus.iter_mut().for_each(|vcpu| vcpu.last_ran_ns = turn.tick.mono_ns);
         }
         let mut progressing = 0;
+        for vcpu in &mut self.vcpus {
+            let ran = vcpu.look(turn, self.task_dir.as_fd(), buffer);
+            seen.motion.add(ran);
+            seen.vcpu_gone |= ran == Err(Errno::ESRCH);
+            progressing += u64::from(ran == Ok(true));
+        }
+        seen.with_kvm = turn.with_kvm || seen.motion != Motion::Quiet;
+        let turn = Turn { with_kvm: seen.with_kvm, ..turn };
         for (index, vcpu) in self.vcpus.iter_mut().enumerate() {
-            let ran = vcpu.sample(index, turn, self.task_dir.as_fd(), self.units, kvm, sums, buffer, writer);
-            match ran {
-                Ok(ran) => progressing += u64::from(ran),
-                Err(Errno::ESRCH) => seen.vcpu_gone = true,
-                Err(_) => seen.unknown = true,
-            }
+            vcpu.sample(index, turn, self.task_dir.as_fd(), self.units, kvm, sums, buffer, writer);
         }
-        seen.ran = progressing > 0;
         for other in &mut self.others {
-            match other.thread.read(self.task_dir.as_fd(), &mut buffer[..]) {
-                Ok(ran) => {
-                    seen.ran |= ran;
-                    other.fate = Fate::Read;
-                }
+            let ran = other.thread.read(self.task_dir.as_fd(), &mut buffer[..]);
+            seen.motion.add(ran);
+            match ran {
+                Ok(_) => other.fate = Fate::Read,
                 Err(Errno::ESRCH) => other.fate = Fate::Ended,
-                Err(_) => seen.unknown = true,
+                Err(_) => {}
             }
         }
-        seen.unknown |= self.vcpus.is_empty() && self.others.is_empty();
+        if self.vcpus.is_empty() && self.others.is_empty() {
+            seen.motion = Motion::Unknown;
+        }
         if progressing > 0 {
             self.last_ran_ns = turn.tick.mono_ns;
         }
@@ -204,6 +236,28 @@ fn sum(threads: impl Iterator<Item = (Fate, Schedstat)>) -> Option<Schedstat> {
 }
 
 impl Vcpu {
+    /// Looks whether the thread ran.
+    fn look(
+        &mut self,
+        turn: Turn,
+        task_dir: BorrowedFd<'_>,
+        buffer: &mut [u8; DATA_BYTES_MAX],
+    ) -> Result<bool, Errno> {
+        self.ran = self.thread.read(task_dir, &mut buffer[..]);
+        match self.ran {
+            Ok(ran) => {
+                self.fate = Fate::Read;
+                if ran {
+                    self.last_ran_ns = turn.tick.mono_ns;
+                }
+            }
+            Err(Errno::ESRCH) => self.fate = Fate::Ended,
+            Err(_) => {}
+        }
+        self.ran
+    }
+
+    /// Reads what else is due, and writes the row.
     #[expect(
         clippy::too_many_arguments,
         reason = "one call site; a struct of borrows would only rename them"
@@ -218,21 +272,10 @@ impl Vcpu {
         sums: &mut Sums,
         buffer: &mut [u8; DATA_BYTES_MAX],
         writer: &mut FrameWriter,
-    ) -> Result<bool, Errno> {
-        let ran = self.thread.read(task_dir, &mut buffer[..]);
+    ) {
         let stat = turn.with_stat.then(|| self.thread.read_stat(task_dir, &mut buffer[..]));
-        match ran {
-            Ok(ran) => {
-                self.fate = Fate::Read;
-                if ran {
-                    self.last_ran_ns = turn.tick.mono_ns;
-                }
-            }
-            Err(Errno::ESRCH) => self.fate = Fate::Ended,
-            Err(_) => {}
-        }
         // Read last, and written from the buffer it was read into.
-        let reading = kvm.read_vcpu(index, buffer, sums);
+        let reading = if turn.with_kvm { kvm.read_vcpu(index, buffer, sums) } else { None };
         let mut row = writer.row(Scope::Vcpu, self.row);
         if turn.fresh {
             // What this kernel or tier does not have; what it has is set over it below.
@@ -241,8 +284,10 @@ impl Vcpu {
         }
         if let Some(reading) = reading {
             reading.write(&mut row, turn.tick.mono_ns);
+        } else if !turn.with_kvm && kvm.has_vcpus() {
+            row.stamp(Source::Kvm, turn.tick.mono_ns);
         }
-        match ran {
+        match self.ran {
             Ok(ran) => self.write_schedule(turn, ran, &mut row),
             Err(errno) => row.fail_source(Source::Schedule, failed(errno)),
         }
@@ -251,7 +296,6 @@ impl Vcpu {
             Some(Err(errno)) => row.fail_source(Source::TaskStat, failed(errno)),
             None => {}
         }
-        ran
     }
 
     fn write_schedule(&self, turn: Turn, ran: bool, row: &mut RowWriter<'_>) {
