@@ -4,11 +4,15 @@ use bartizan_core::config::Config;
 use bartizan_core::engine::Agent;
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::{VmInfo, VmmKind};
+use bartizan_core::sampling::frame::Entity;
 use bartizan_core::sampling::metrics::{agent, vm};
 use bartizan_core::sys::clock::Clock;
 use bartizan_testkit::qemu::{self, Qemu};
+use bartizan_testkit::minivmm::MiniVmm;
+use bartizan_testkit::shape::Shape;
 use bartizan_testkit::{proc, skip};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,6 +47,14 @@ fn maintain_until(agent: &Agent, mut condition: impl FnMut(&Agent) -> bool) -> b
     })
 }
 
+/// Has the first scan done, on a host however full: a call of the planner looks into so many processes only.
+fn look_at_all(agent: &Agent) {
+    for _ in 0..64 {
+        agent.maintain().expect("maintain");
+        agent.step().expect("step");
+    }
+}
+
 #[test]
 fn a_new_vm_is_found_by_its_announcement_with_everything_it_tells() {
     if let Some(reason) = qemu::missing() {
@@ -50,10 +62,10 @@ fn a_new_vm_is_found_by_its_announcement_with_everything_it_tells() {
     }
     let _alone = alone();
     let agent = agent();
-    agent.maintain().expect("the first scan");
+    look_at_all(&agent);
     let scans = |agent: &Agent| {
         agent.step().expect("step");
-        agent.reader().read(bartizan_core::sampling::frame::Entity::AGENT, agent::FULL_SCANS).value
+        agent.reader().read(Entity::AGENT, agent::FULL_SCANS).value
     };
     let scans_before = scans(&agent);
 
@@ -107,6 +119,71 @@ fn a_killed_vm_is_gone_in_the_same_tick_and_nothing_of_it_stays_open() {
     assert!(vm_of(&agent, pid).is_none());
     let open: Vec<u32> = held.into_iter().filter(|fd| still_open(*fd, pid)).collect();
     assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn every_shape_of_vmm_is_found_and_a_program_nobody_has_heard_of_too() {
+    if let Some(reason) = qemu::missing() {
+        skip!("{reason}");
+    }
+    let _alone = alone();
+    let kinds = [
+        (Shape::Qemu, VmmKind::Qemu, "CPU 0/KVM"),
+        (Shape::Firecracker, VmmKind::Firecracker, "fc_vcpu 0"),
+        (Shape::CloudHypervisor, VmmKind::CloudHypervisor, "vcpu0"),
+        (Shape::Crosvm, VmmKind::Crosvm, "crosvm_vcpu0"),
+        // Its threads are named like any worker's: told by the call they are in.
+        (Shape::Unknown, VmmKind::Other, "worker-0"),
+    ];
+    let agent = agent();
+    for (shape, kind, thread) in kinds {
+        let vmm = MiniVmm::builder().shape(shape).name("one").vcpus(2).other_threads(1).start().expect("a VM");
+        let complete = |agent: &Agent| vm_of(agent, vmm.pid()).is_some_and(|vm| vm.vcpus.len() == 2);
+        assert!(maintain_until(&agent, complete), "{shape:?}: {:?}", vm_of(&agent, vmm.pid()));
+        let vm = vm_of(&agent, vmm.pid()).expect("the VM");
+        assert_eq!(vm.vmm, kind);
+        let name = if shape == Shape::Unknown { format!("vm-{}", vmm.pid()) } else { "one".into() };
+        assert_eq!(vm.name, name);
+        let comm = std::fs::read_to_string(format!("/proc/{}/task/{}/comm", vm.pid, vm.vcpus[0].tid));
+        assert_eq!(comm.expect("a thread").trim_end(), thread);
+        let others: HashSet<i32> = vm.other_threads.iter().copied().collect();
+        assert!(vm.vcpus.iter().all(|vcpu| !others.contains(&vcpu.tid)));
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_vmm_is_watched_when_that_is_wanted() {
+    let _alone = alone();
+    let imposter = MiniVmm::builder().name("emulated").without_kvm().start().expect("a process");
+    let firecracker =
+        MiniVmm::builder().shape(Shape::Firecracker).without_kvm().start().expect("a process");
+    for (without_kvm, watched) in [(true, true), (false, false)] {
+        let mut config = Config::default();
+        config.discovery.without_kvm = without_kvm;
+        let agent = Agent::new(config, Clock::System).expect("an agent");
+        look_at_all(&agent);
+        assert_eq!(vm_of(&agent, imposter.pid()).is_some(), watched, "{without_kvm}");
+        assert!(vm_of(&agent, firecracker.pid()).is_none(), "Firecracker cannot emulate");
+    }
+}
+
+#[test]
+fn where_nothing_is_announced_new_pids_are_probed() {
+    let _alone = alone();
+    let agent = agent();
+    // Emulated guests make no VM that the kernel could announce.
+    let tick = |agent: &Agent| {
+        agent.step().expect("step");
+        agent.maintain().expect("maintain");
+    };
+    (0..3).for_each(|_| tick(&agent));
+    let scans = agent.reader().read(Entity::AGENT, agent::FULL_SCANS).value;
+    let emulated = MiniVmm::builder().name("emulated").without_kvm().start().expect("a process");
+    assert!(proc::wait_until(LONG, || {
+        tick(&agent);
+        vm_of(&agent, emulated.pid()).is_some_and(|vm| vm.name == "emulated")
+    }));
+    assert_eq!(agent.reader().read(Entity::AGENT, agent::FULL_SCANS).value, scans, "no scan was needed");
 }
 
 /// This process's descriptors that speak of another: its pidfds and its files in `/proc`. By number, since a pidfd
