@@ -14,6 +14,8 @@ const LONG: Duration = Duration::from_mins(1);
 fn config(interval_ms: u32) -> Config {
     let mut config = Config::default();
     config.sampling.interval_ms = interval_ms;
+    // Tracepoints take the kernel a second to open and to close.
+    config.sampling.perf_events = false;
     config
 }
 

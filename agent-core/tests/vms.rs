@@ -7,8 +7,8 @@ use bartizan_core::sampling::discovery::{VmInfo, VmmKind};
 use bartizan_core::sampling::frame::Entity;
 use bartizan_core::sampling::metrics::{agent, vm};
 use bartizan_core::sys::clock::Clock;
-use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::minivmm::MiniVmm;
+use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::shape::Shape;
 use bartizan_testkit::{proc, skip};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -27,9 +27,16 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Tracepoints take the kernel a second to open and to close, and have nothing to do with VMs coming and going.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.sampling.perf_events = false;
+    config
+}
+
 /// An agent that is driven by the test. Other tests' VMs run on this host too: each looks at its own only.
 fn agent() -> Agent {
-    Agent::new(Config::default(), Clock::System).expect("an agent")
+    Agent::new(config(), Clock::System).expect("an agent")
 }
 
 fn vm_of(agent: &Agent, pid: u32) -> Option<Arc<VmInfo>> {
@@ -137,7 +144,8 @@ fn every_shape_of_vmm_is_found_and_a_program_nobody_has_heard_of_too() {
     ];
     let agent = agent();
     for (shape, kind, thread) in kinds {
-        let vmm = MiniVmm::builder().shape(shape).name("one").vcpus(2).other_threads(1).start().expect("a VM");
+        let vmm =
+            MiniVmm::builder().shape(shape).name("one").vcpus(2).other_threads(1).start().expect("a VM");
         let complete = |agent: &Agent| vm_of(agent, vmm.pid()).is_some_and(|vm| vm.vcpus.len() == 2);
         assert!(maintain_until(&agent, complete), "{shape:?}: {:?}", vm_of(&agent, vmm.pid()));
         let vm = vm_of(&agent, vmm.pid()).expect("the VM");
@@ -155,10 +163,9 @@ fn every_shape_of_vmm_is_found_and_a_program_nobody_has_heard_of_too() {
 fn what_only_looks_like_a_vmm_is_watched_when_that_is_wanted() {
     let _alone = alone();
     let imposter = MiniVmm::builder().name("emulated").without_kvm().start().expect("a process");
-    let firecracker =
-        MiniVmm::builder().shape(Shape::Firecracker).without_kvm().start().expect("a process");
+    let firecracker = MiniVmm::builder().shape(Shape::Firecracker).without_kvm().start().expect("a process");
     for (without_kvm, watched) in [(true, true), (false, false)] {
-        let mut config = Config::default();
+        let mut config = config();
         config.discovery.without_kvm = without_kvm;
         let agent = Agent::new(config, Clock::System).expect("an agent");
         look_at_all(&agent);

@@ -12,6 +12,7 @@ use crate::sampling::discovery::process::Process;
 use crate::sampling::frame::{Entity, Frame};
 use crate::sampling::host::{HostLabels, HostPlan};
 use crate::sampling::monitors::Monitors;
+use crate::sampling::perf::OpenCounters;
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use crate::sys::descriptors;
 use nix::sys::epoll::Epoll;
@@ -46,6 +47,8 @@ pub struct Planner {
     /// Requests in order, as far as the sampler has had no room for them.
     outbox: VecDeque<ToHot>,
     host_planned: bool,
+    /// Of the last plan of the host: see [`OpenCounters`].
+    perf_counters: Option<Arc<OpenCounters>>,
 }
 
 impl Planner {
@@ -85,6 +88,7 @@ impl Planner {
             monitors,
             outbox: VecDeque::new(),
             host_planned: false,
+            perf_counters: None,
         })
     }
 
@@ -330,7 +334,9 @@ impl Planner {
 
     fn plan_host(&mut self) {
         let labels: HostLabels = self.directory.host.read().labels.clone();
-        let (plan, labels, sources) = HostPlan::open(&self.config, &labels);
+        let kept = self.perf_counters.as_ref();
+        let (plan, labels, sources) = HostPlan::open_after(&self.config, &labels, kept);
+        self.perf_counters = plan.perf_counters();
         self.outbox.push_back(ToHot::Host(Box::new(plan)));
         *self.directory.host.write() = Arc::new(HostInfo { labels, sources });
         self.host_planned = true;

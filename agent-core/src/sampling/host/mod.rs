@@ -21,13 +21,14 @@ use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source, host};
-use crate::sampling::perf::HostPerf;
+use crate::sampling::perf::{HostPerf, OpenCounters};
 use crate::sampling::roster::{HostNames, Roster};
 use clock::ClockWatch;
 use columns::Columns;
 use open::Opener;
 use scalars::Scalars;
 use schedule::Turn;
+use std::sync::Arc;
 use table::Table;
 
 /// Files read in one tick although it is not their turn, because they have not been read at all.
@@ -92,7 +93,16 @@ impl HostPlan {
     /// Returns the plan, the labels of its rows, and a report per source.
     #[must_use]
     pub fn open(config: &Config, labels: &HostLabels) -> (Self, HostLabels, Vec<SourceReport>) {
-        let opener = Opener::new(config, labels);
+        Self::open_after(config, labels, None)
+    }
+
+    /// As [`open`](HostPlan::open), but goes on with the perf counters of the plan before where they still fit.
+    pub(crate) fn open_after(
+        config: &Config,
+        labels: &HostLabels,
+        kept_perf: Option<&Arc<OpenCounters>>,
+    ) -> (Self, HostLabels, Vec<SourceReport>) {
+        let opener = Opener::new(config, labels, kept_perf);
         let entities = opener.entities();
         let absent = opener.absent(&entities);
         let vacant = vacant(&opener.labels);
@@ -112,6 +122,11 @@ impl HostPlan {
             names,
         };
         (plan, opener.labels, opener.notes.into_reports())
+    }
+
+    /// Its perf counters, for the plan after this one.
+    pub(crate) fn perf_counters(&self) -> Option<Arc<OpenCounters>> {
+        self.perf.as_ref().map(|(perf, _)| Arc::clone(perf.counters()))
     }
 
     /// The rows that hold something, in no particular order.

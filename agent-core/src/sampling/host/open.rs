@@ -13,11 +13,12 @@ use crate::sampling::availability::Availability;
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::{MetricId, Scope, Source, host};
 use crate::sampling::parse::{Form, Grammar, Layout, Token, walk};
-use crate::sampling::perf::HostPerf;
+use crate::sampling::perf::{HostPerf, OpenCounters};
 use crate::sys::file::KeptFile;
 use nix::unistd::{SysconfVar, sysconf};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file larger than this is not one of those we know.
 const FILE_BYTES_MAX: usize = 8 << 20;
@@ -30,6 +31,7 @@ type Place = (Scope, u32, MetricId);
 /// Gathers a plan.
 pub(super) struct Opener<'a> {
     pub(super) config: &'a Config,
+    kept_perf: Option<&'a Arc<OpenCounters>>,
     pub(super) notes: Notes,
     pub(super) tables: Vec<Table>,
     pub(super) columns: Vec<Columns>,
@@ -63,9 +65,14 @@ fn system_value(name: SysconfVar, otherwise: u32) -> u32 {
 }
 
 impl<'a> Opener<'a> {
-    pub(super) fn new(config: &'a Config, labels: &HostLabels) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        labels: &HostLabels,
+        kept_perf: Option<&'a Arc<OpenCounters>>,
+    ) -> Self {
         let mut opener = Self {
             config,
+            kept_perf,
             notes: Notes::default(),
             tables: Vec::new(),
             columns: Vec::new(),
@@ -345,7 +352,7 @@ impl<'a> Opener<'a> {
 
     fn open_perf(&mut self) {
         let cpus: Vec<u32> = self.labels.cpus.iter().flatten().copied().collect();
-        let opened = HostPerf::open(self.config, &cpus);
+        let opened = HostPerf::keep_or_open(self.config, &cpus, self.kept_perf);
         self.failures.extend(opened.closed);
         let Some(perf) = opened.perf else {
             let denied = self.failures.get(&host::PERF_MIGRATIONS) == Some(&Availability::Denied);

@@ -7,15 +7,26 @@ use crate::sampling::frame::{FrameWriter, Tick};
 use crate::sampling::metrics::{MetricId, Scope, Source};
 use crate::sys::perf::Event;
 use nix::sys::resource::{Resource, getrlimit};
+use std::sync::Arc;
 
 /// Descriptors used for them at most; and never more than a quarter of what this process may open.
 const DESCRIPTORS_MAX: u64 = 2_048;
 
-/// Counters of all CPUs, added up.
-pub(in crate::sampling) struct HostPerf {
+/// Counters that are open, and what came of opening them. Shared by one plan and the next: closing a tracepoint takes
+/// the kernel tens of milliseconds, opening it again as long, and a host is planned anew whenever a device comes or
+/// goes.
+pub(crate) struct OpenCounters {
+    cpus: Vec<u32>,
     group: PerfGroup,
     /// Of each event of the group; `None` for one that a CPU does not have.
     metrics: Vec<Option<MetricId>>,
+    closed: Vec<(MetricId, Availability)>,
+    remark: String,
+}
+
+/// Counters of all CPUs, added up.
+pub(in crate::sampling) struct HostPerf {
+    counters: Arc<OpenCounters>,
     values: [u64; EVENTS_MAX],
     /// What each had come to in the plan before: counters start at 0 when they are opened.
     carried: [u64; EVENTS_MAX],
@@ -32,8 +43,34 @@ pub(in crate::sampling) struct Opened {
 }
 
 impl HostPerf {
+    /// Goes on with counters that are open already, if they are those of these CPUs and still wanted; else opens what
+    /// this machine has.
+    pub(in crate::sampling) fn keep_or_open(
+        config: &Config,
+        cpus: &[u32],
+        kept: Option<&Arc<OpenCounters>>,
+    ) -> Opened {
+        match kept.filter(|kept| kept.cpus == cpus && config.sampling.perf_events) {
+            Some(kept) => Opened {
+                perf: Some(Self::of(Arc::clone(kept))),
+                closed: kept.closed.clone(),
+                remark: kept.remark.clone(),
+            },
+            None => Self::open(config, cpus),
+        }
+    }
+
+    fn of(counters: Arc<OpenCounters>) -> Self {
+        Self { counters, values: [0; EVENTS_MAX], carried: [0; EVENTS_MAX] }
+    }
+
+    /// The counters, for the plan after this one.
+    pub(in crate::sampling) fn counters(&self) -> &Arc<OpenCounters> {
+        &self.counters
+    }
+
     /// Opens what this machine has, on the given CPUs.
-    pub(in crate::sampling) fn open(config: &Config, cpus: &[u32]) -> Opened {
+    fn open(config: &Config, cpus: &[u32]) -> Opened {
         let refuse = |availability, remark: &str| Opened {
             perf: None,
             closed: EVENTS.iter().map(|event| (event.metric, availability)).collect(),
@@ -95,24 +132,27 @@ impl HostPerf {
         if left_out > 0 {
             remark = format!("{remark}; {left_out} left out to use at most {budget} descriptors");
         }
-        let perf = (group.descriptors() > 0).then(|| Self {
-            group,
-            metrics,
-            values: [0; EVENTS_MAX],
-            carried: [0; EVENTS_MAX],
+        let perf = (group.descriptors() > 0).then(|| {
+            let (closed, remark) = (closed.clone(), remark.clone());
+            Self::of(Arc::new(OpenCounters { cpus: cpus.to_vec(), group, metrics, closed, remark }))
         });
         Opened { perf, closed, remark }
     }
 
     /// The metrics it writes.
     pub(in crate::sampling) fn metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
-        self.metrics.iter().flatten().copied()
+        self.counters.metrics.iter().flatten().copied()
     }
 
     /// Goes on counting where the plan before left off.
     pub(in crate::sampling) fn take_over(&mut self, before: &Self) {
-        for (metric, carried) in self.metrics.iter().zip(&mut self.carried) {
-            if let Some(index) = before.metrics.iter().position(|other| metric.is_some() && other == metric) {
+        if Arc::ptr_eq(&self.counters, &before.counters) {
+            self.carried = before.carried;
+            return;
+        }
+        for (metric, carried) in self.counters.metrics.iter().zip(&mut self.carried) {
+            let metrics = &before.counters.metrics;
+            if let Some(index) = metrics.iter().position(|other| metric.is_some() && other == metric) {
                 *carried = before.carried[index].wrapping_add(before.values[index]);
             }
         }
@@ -120,12 +160,13 @@ impl HostPerf {
 
     /// Reads the counters and writes them.
     pub(in crate::sampling) fn sample(&mut self, tick: Tick, writer: &mut FrameWriter) {
-        let count = self.metrics.len();
-        let read = self.group.read(&mut self.values[..count]);
+        let metrics = &self.counters.metrics;
+        let count = metrics.len();
+        let read = self.counters.group.read(&mut self.values[..count]);
         let mut row = writer.row(Scope::Host, 0);
         match read {
             Ok(()) => {
-                for ((metric, value), carried) in self.metrics.iter().zip(&self.values).zip(&self.carried) {
+                for ((metric, value), carried) in metrics.iter().zip(&self.values).zip(&self.carried) {
                     if let Some(metric) = metric {
                         row.set_u64(*metric, value.wrapping_add(*carried));
                     }
@@ -133,7 +174,7 @@ impl HostPerf {
                 row.stamp(Source::Perf, tick.mono_ns);
             }
             Err(errno) => {
-                for metric in self.metrics.iter().flatten() {
+                for metric in metrics.iter().flatten() {
                     row.fail(*metric, Availability::from_errno(errno));
                 }
             }
@@ -142,6 +183,6 @@ impl HostPerf {
 
     /// Descriptors it keeps open.
     pub(in crate::sampling) fn descriptors(&self) -> usize {
-        self.group.descriptors()
+        self.counters.group.descriptors()
     }
 }

@@ -9,6 +9,7 @@ mod host;
 
 pub use events::{EVENTS, Kind, PerfEvent, tracepoint_id};
 pub(super) use host::HostPerf;
+pub(crate) use host::OpenCounters;
 
 use crate::sys::perf::{self, Event, GROUP_HEADER, Whose};
 use nix::errno::Errno;
