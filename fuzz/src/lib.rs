@@ -9,6 +9,8 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A parser of bytes from outside that is missing here is a mistake.
 pub const TARGETS: &[Target] = &[
     ("config_toml", config_toml),
+    ("host_files", host_files),
+    ("host_layout", host_layout),
     ("http_request", http_request),
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
@@ -96,4 +98,97 @@ pub fn http_request(data: &[u8]) {
         assert_eq!(parse(&more), whole, "what follows a request is not looked at");
         let _ = bartizan_daemon::serve::openmetrics::Format::negotiate(&request.accept);
     }
+}
+
+/// A file of the host, as it is when the plan is made and as it is later: from any text to any other.
+///
+/// The first byte chooses the file, the second where the first text ends.
+pub fn host_files(data: &[u8]) {
+    use bartizan_core::config::{Config, Limits, Roots};
+    use bartizan_core::sampling::frame::{Frame, Tick};
+    use bartizan_core::sampling::host::{HostLabels, HostPlan};
+    const FILES: [&str; 14] = [
+        "proc/stat",
+        "proc/meminfo",
+        "proc/vmstat",
+        "proc/diskstats",
+        "proc/net/dev",
+        "proc/loadavg",
+        "proc/pressure/cpu",
+        "proc/interrupts",
+        "proc/softirqs",
+        "proc/schedstat",
+        "proc/net/snmp",
+        "proc/net/softnet_stat",
+        "proc/net/stat/nf_conntrack",
+        "sys/class/thermal/thermal_zone0/temp",
+    ];
+    let [file, cut, rest @ ..] = data else { return };
+    let (first, second) = rest.split_at(rest.len() * usize::from(*cut) / 256);
+    let Ok(folder) = tempfile::tempdir() else { return };
+    let path = folder.path().join(FILES[usize::from(*file) % FILES.len()]);
+    let parent = path.parent().expect("every file is in a folder");
+    if std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, first)).is_err() {
+        return;
+    }
+    let limits = Limits {
+        vms: 1,
+        vcpus: 1,
+        vm_nics: 1,
+        vm_disks: 1,
+        cpus: 8,
+        nodes: 1,
+        block_devices: 8,
+        net_devices: 8,
+        ..Limits::default()
+    };
+    let mut config = Config { limits, roots: Roots::below(folder.path()), ..Config::default() };
+    config.sampling.slow_every_ticks = 1;
+    let Ok((mut writer, _)) = Frame::new(&config.limits) else { return };
+    let (mut plan, labels, _) = HostPlan::open(&config, &HostLabels::default());
+    plan.install(None, &mut writer);
+    for (number, text) in (1..).zip([first, second, first, second]) {
+        if std::fs::write(&path, text).is_err() {
+            return;
+        }
+        let pulse = plan.sample(Tick { number, mono_ns: number, wall_ns: 1 }, &mut writer);
+        if pulse.layout_changed && number == 3 {
+            let (mut next, ..) = HostPlan::open(&config, &labels);
+            next.install(Some(&plan), &mut writer);
+            plan = next;
+        }
+    }
+}
+
+/// A learned layout takes in what it knows as a reading from scratch does.
+///
+/// The first byte chooses the grammar, the second where the learned text ends and the reading begins.
+pub fn host_layout(data: &[u8]) {
+    use bartizan_core::sampling::parse::{Grammar, Layout, Update, walk};
+    const GRAMMARS: [Grammar; 8] = [
+        Grammar::Pairs,
+        Grammar::Lines,
+        Grammar::Stat,
+        Grammar::Third,
+        Grammar::Bare,
+        Grammar::Headed,
+        Grammar::HeadedHex,
+        Grammar::Hex,
+    ];
+    let [grammar, cut, rest @ ..] = data else { return };
+    let grammar = GRAMMARS[usize::from(*grammar) % GRAMMARS.len()];
+    let (first, second) = rest.split_at(rest.len() * usize::from(*cut) / 256);
+    let mut count = 0;
+    walk(grammar, first, &mut |_| count += 1);
+    let mut next = 0;
+    let mut layout = Layout::learn(grammar, first, count, &mut |_| {
+        next += 1;
+        [Some(next - 1), None]
+    });
+    for reading in [second, first, rest, first] {
+        if layout.update(reading) != Update::Known {
+            layout.update_from_scratch(reading);
+        }
+    }
+    assert_eq!(layout.update(first), Update::Known, "what was learned is known again");
 }

@@ -268,8 +268,13 @@ impl Columns {
             }
         }
         row.set_u64(host::INTERRUPTS_DEVICE, devices.device.iter().fold(0, |a, b| a.wrapping_add(*b)));
-        for (metric, value) in devices.storm(tick.mono_ns) {
-            row.set(metric, value);
+        let (known, values) = devices.storm(tick.mono_ns);
+        for (metric, value) in values {
+            if known {
+                row.set(metric, value);
+            } else {
+                row.fail(metric, Availability::Pending);
+            }
         }
         row.stamp(self.source, tick.mono_ns);
     }
@@ -359,8 +364,8 @@ impl Devices {
         }
     }
 
-    /// How unevenly interrupts fell since the reading before; nothing after the first.
-    fn storm(&mut self, now_ns: u64) -> impl Iterator<Item = (MetricId, i64)> + use<> {
+    /// How unevenly interrupts fell since the reading before; false after the first, which has none before it.
+    fn storm(&mut self, now_ns: u64) -> (bool, [(MetricId, i64); 4]) {
         let elapsed_ns = now_ns.saturating_sub(self.read_at_ns);
         self.read_at_ns = now_ns;
         let deltas =
@@ -377,7 +382,7 @@ impl Devices {
             (host::INTERRUPTS_LINE_BUSIEST, busiest.map_or(0, |line| i64::from(line.number))),
             (host::INTERRUPTS_LINE_RATE, i64::try_from(rate).unwrap_or(i64::MAX)),
         ];
-        values.into_iter().filter(move |_| known)
+        (known, values)
     }
 }
 

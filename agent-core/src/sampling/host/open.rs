@@ -329,11 +329,22 @@ impl<'a> Opener<'a> {
         let turn = self.turn(source);
         let length = found.bytes.len();
         let rows = self.cpu_rows.clone();
-        let opened =
-            Columns::open(found.file, source, turn, wants, &found.bytes, |cpu| rows.get(&cpu).copied());
-        let Some((columns, present)) = opened else {
+        let Some((columns, present)) =
+            Columns::open(found.file, source, turn, wants, &found.bytes, |cpu| rows.get(&cpu).copied())
+        else {
             self.notes.garbled(source, &path, length);
-            return fail(&mut self.failures, Availability::Error);
+            fail(&mut self.failures, Availability::Error);
+            // Watched as a text without values, so that it is noticed when it comes to its senses.
+            let spec = FileSpec {
+                root: Root::Proc,
+                path: "",
+                source,
+                grammar: Grammar::Bare,
+                fixed: false,
+                wants: &[],
+                rows: Rows::None,
+            };
+            return self.open_table(&spec, &path, None);
         };
         for ((_, cpu, host), present) in wants.iter().zip(present) {
             if present {

@@ -117,7 +117,8 @@ impl Table {
         if update != Update::Known {
             self.layout.update_from_scratch(&buffer[..length]);
         }
-        let cut = update == Update::Short || buffer[..length].last() != Some(&b'\n');
+        // What ends in the middle of a line was cut short; what ends with one has fewer lines.
+        let cut = buffer[..length].last() != Some(&b'\n');
         self.publish(tick, writer, cut);
         let news = update != Update::Known;
         self.failed = false;

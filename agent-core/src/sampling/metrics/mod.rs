@@ -396,6 +396,7 @@ macro_rules! metrics {
 
         $(
             #[doc = $help]
+            #[allow(clippy::doc_markdown, reason = "help is shown as plain text too, where backticks would stand out")]
             pub const $constant: MetricId = MetricId::new(Scope::$scope, $column);
         )*
 
