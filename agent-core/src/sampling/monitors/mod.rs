@@ -15,6 +15,7 @@
 //! nothing. [`Monitors::fd`] becomes readable when a monitor has spoken; [`Monitors::advance`] then takes what it
 //! said and never blocks.
 
+mod agenda;
 mod cloud_hypervisor;
 mod disks;
 mod failure;
@@ -37,6 +38,7 @@ use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::Source;
 use crate::sampling::vm::Delivery;
+use agenda::{Agenda, Due};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use qmp_answers::Values;
 use session::Session;
@@ -50,6 +52,8 @@ const SESSIONS_MAX: usize = 32;
 const ROUND_NS: u64 = 2_000_000_000;
 /// New VMs are asked within this time, spread so that a host that starts up does not ask all at once.
 const SPREAD_NS: u64 = 1_000_000_000;
+/// Pause between two parts of a long metrics file.
+const MORE_NS: u64 = 1_000_000;
 /// Events taken in one call of the kernel.
 const EVENTS_PER_CALL: usize = 32;
 
@@ -61,7 +65,7 @@ pub struct Monitors {
     kvm_by_qmp: bool,
     roots: Roots,
     vms: BTreeMap<u32, Watch>,
-    sessions: usize,
+    agenda: Agenda,
 }
 
 impl Monitors {
@@ -76,7 +80,7 @@ impl Monitors {
             kvm_by_qmp: false,
             roots: config.roots.clone(),
             vms: BTreeMap::new(),
-            sessions: 0,
+            agenda: Agenda::default(),
         };
         monitors.configure(config);
         Ok(monitors)
@@ -88,6 +92,10 @@ impl Monitors {
             u64::from(config.sampling.monitor_every_ticks) * u64::from(config.sampling.interval_ms);
         self.period_ns = if config.roots.is_live() { period_ms * 1_000_000 } else { 0 };
         self.kvm_by_qmp = config.sampling.kvm_tier == KvmTierChoice::Qmp;
+        let rows: Vec<u32> = self.vms.keys().copied().collect();
+        for row in rows {
+            self.enter(row);
+        }
     }
 
     /// Watches a VM's monitor, or takes a newer description of a VM it watches.
@@ -96,11 +104,13 @@ impl Monitors {
             && watch.info.entity == info.entity
         {
             watch.update(info.clone());
+            self.enter(info.entity.row);
             return;
         }
         self.forget(info.entity.row);
         let spread_ns = u64::from(info.entity.row).wrapping_mul(0x9E37_79B9) % SPREAD_NS;
         self.vms.insert(info.entity.row, Watch::new(info.clone(), now_ns + spread_ns));
+        self.enter(info.entity.row);
     }
 
     /// Watches a VM's monitor no longer, and closes what is open.
@@ -120,22 +130,25 @@ impl Monitors {
     /// nothing to wait for.
     #[must_use]
     pub fn next_deadline_ns(&self) -> Option<u64> {
-        let due = |watch: &Watch| match &watch.session {
-            Some(session) => Some(session.deadline_ns),
-            None if watch.is_new => Some(0),
-            None if self.is_asked(watch) && self.sessions < SESSIONS_MAX => Some(watch.next_ns),
-            None => None,
-        };
-        self.vms.values().filter_map(due).min()
+        let begin = self.agenda.next_begin().filter(|_| self.has_room());
+        [begin, self.agenda.next_end()].into_iter().flatten().map(|(at_ns, _)| at_ns).min()
     }
 
     /// Takes what monitors have said, gives up those that are late, begins the rounds that are due. Never blocks.
     /// Each delivery is one VM's.
     pub fn advance(&mut self, now_ns: u64, deliveries: &mut Vec<Delivery>) {
         self.take_events(now_ns, deliveries);
-        let rows: Vec<u32> = self.vms.keys().copied().collect();
-        for row in rows {
-            self.advance_vm(row, now_ns, deliveries);
+        while let Some((at_ns, row)) = self.agenda.next_end()
+            && at_ns <= now_ns
+        {
+            self.give_up(row, now_ns, deliveries);
+        }
+        // Whoever had its turn has its next one later than now.
+        while let Some((at_ns, row)) = self.agenda.next_begin()
+            && at_ns <= now_ns
+            && self.has_room()
+        {
+            self.begin(row, now_ns, deliveries);
         }
     }
 
@@ -164,8 +177,22 @@ impl Monitors {
         vec![off(Source::Monitor), off(Source::MonitorDisk)]
     }
 
+    fn has_room(&self) -> bool {
+        self.agenda.running() < SESSIONS_MAX
+    }
+
     fn is_asked(&self, watch: &Watch) -> bool {
         self.period_ns > 0 && closed_reason(&watch.info).is_none()
+    }
+
+    /// Puts what is next for a VM into the agenda.
+    fn enter(&mut self, row: u32) {
+        let due = self.vms.get(&row).and_then(|watch| match &watch.session {
+            Some(session) => Some(Due::Ends(session.deadline_ns)),
+            None if watch.is_new => Some(Due::Begins(0)),
+            None => self.is_asked(watch).then_some(Due::Begins(watch.next_ns)),
+        });
+        self.agenda.set(row, due);
     }
 
     fn forget(&mut self, row: u32) {
@@ -174,12 +201,12 @@ impl Monitors {
         {
             self.close(session);
         }
+        self.enter(row);
     }
 
-    fn close(&mut self, session: Session) -> session::Dialogue {
+    fn close(&self, session: Session) -> session::Dialogue {
         // Closing a descriptor takes it out of the set as well; this is for the count of descriptors in between.
         let _ = self.epoll.delete(&session);
-        self.sessions -= 1;
         session.into_dialogue()
     }
 
@@ -222,42 +249,41 @@ impl Monitors {
         let began_ns = watch.next_ns;
         watch.schedule(began_ns.max(now_ns.saturating_sub(self.period_ns)), self.period_ns);
         deliver(watch, now_ns, values, deliveries);
+        self.enter(row);
     }
 
-    fn advance_vm(&mut self, row: u32, now_ns: u64, deliveries: &mut Vec<Delivery>) {
-        let period_ns = self.period_ns;
-        let room = self.sessions < SESSIONS_MAX;
-        let Some(watch) = self.vms.get_mut(&row) else { return };
-        if std::mem::take(&mut watch.is_new) {
-            let mut values = Values::new();
-            watch.unsupported(&mut values);
-            deliver(watch, now_ns, values, deliveries);
-        }
-        if let Some(session) = &watch.session {
-            if now_ns >= session.deadline_ns {
-                let failure = watch.stopped(&self.roots).unwrap_or_else(|| session.timeout());
-                self.end(row, now_ns, Err(failure), deliveries);
-            }
-            return;
-        }
-        if period_ns == 0 || closed_reason(&watch.info).is_some() || now_ns < watch.next_ns || !room {
-            return;
-        }
+    /// The time of the conversation that runs is up.
+    fn give_up(&mut self, row: u32, now_ns: u64, deliveries: &mut Vec<Delivery>) {
+        let Some(watch) = self.vms.get(&row) else { return self.agenda.set(row, None) };
+        let Some(session) = &watch.session else { return self.enter(row) };
+        let failure = watch.stopped(&self.roots).unwrap_or_else(|| session.timeout());
+        self.end(row, now_ns, Err(failure), deliveries);
+    }
+
+    /// It is the VM's turn.
+    fn begin(&mut self, row: u32, now_ns: u64, deliveries: &mut Vec<Delivery>) {
+        let (period_ns, kvm) = (self.period_ns, self.kvm_by_qmp);
+        let Some(watch) = self.vms.get_mut(&row) else { return self.agenda.set(row, None) };
         let mut values = Values::new();
-        let more = watch.read_file(now_ns, &mut values);
-        match begin(watch, self.kvm_by_qmp, &self.roots, &self.epoll, now_ns) {
-            Ok(Some(session)) => {
-                watch.session = Some(session);
-                watch.next_ns = now_ns;
-                self.sessions += 1;
-            }
-            Ok(None) => watch.schedule(now_ns, if more { 0 } else { period_ns }),
-            Err(failure) => {
-                watch.fail(failure, &mut values);
-                watch.schedule(now_ns, period_ns);
+        if std::mem::take(&mut watch.is_new) {
+            watch.unsupported(&mut values);
+        }
+        if period_ns > 0 && closed_reason(&watch.info).is_none() && watch.next_ns <= now_ns {
+            let more = watch.read_file(now_ns, &mut values);
+            match begin(watch, kvm, &self.roots, &self.epoll, now_ns) {
+                Ok(Some(session)) => {
+                    watch.session = Some(session);
+                    watch.next_ns = now_ns;
+                }
+                Ok(None) => watch.schedule(now_ns, if more { MORE_NS } else { period_ns }),
+                Err(failure) => {
+                    watch.fail(failure, &mut values);
+                    watch.schedule(now_ns, period_ns);
+                }
             }
         }
         deliver(watch, now_ns, values, deliveries);
+        self.enter(row);
     }
 }
 

@@ -139,9 +139,9 @@ fn a_round_connects_asks_and_leaves() {
     world.monitors.attach(&info, 0);
     for round in 1..=2 {
         world.turn(10 * SECOND_NS);
-        assert_eq!(world.monitors.sessions, 1, "round {round}");
+        assert_eq!(world.monitors.agenda.running(), 1, "round {round}");
         answer_round(&mut world, 0);
-        assert_eq!(world.monitors.sessions, 0, "round {round}");
+        assert_eq!(world.monitors.agenda.running(), 0, "round {round}");
         assert_eq!(world.value(0, vm::RUN_STATE), Some(Ok(1)));
         assert_eq!(world.value(0, vm::BALLOON_ACTUAL), Some(Ok(1_024)));
         assert_eq!(world.value(0, vm::MONITOR_STATE), Some(Ok(1)));
@@ -174,7 +174,7 @@ fn a_silent_monitor_is_given_up_and_the_others_are_not_held_up() {
     assert_eq!(world.value(0, vm::MONITOR_STATE), Some(Ok(2)));
     assert_eq!(world.value(0, vm::RUN_STATE), Some(Err(Availability::Unsupported)));
     assert!(world.reason(0).contains("another client"), "{}", world.reason(0));
-    assert_eq!(world.monitors.sessions, 0);
+    assert_eq!(world.monitors.agenda.running(), 0);
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn no_more_conversations_run_than_allowed_and_none_is_forgotten() {
     }
     for _ in 0..8 {
         world.turn(ROUND_NS);
-        assert!(world.monitors.sessions <= SESSIONS_MAX);
+        assert!(world.monitors.agenda.running() <= SESSIONS_MAX);
     }
     for row in 0..count {
         assert_eq!(world.value(row, vm::MONITOR_STATE), Some(Ok(2)), "row {row}");
@@ -366,17 +366,17 @@ fn a_detached_vm_leaves_nothing_open() {
     let info = monitored(0, VmmKind::Qemu, &path);
     world.monitors.attach(&info, 0);
     world.turn(SECOND_NS);
-    assert_eq!(world.monitors.sessions, 1);
+    assert_eq!(world.monitors.agenda.running(), 1);
     world.monitors.detach(Entity { generation: 2, ..info.entity });
-    assert_eq!(world.monitors.sessions, 1, "that was another VM");
+    assert_eq!(world.monitors.agenda.running(), 1, "that was another VM");
     world.monitors.detach(info.entity);
-    assert_eq!(world.monitors.sessions, 0);
+    assert_eq!(world.monitors.agenda.running(), 0);
     assert_eq!(world.monitors.next_deadline_ns(), None);
     world.turn(10 * SECOND_NS);
     // The next VM of this row begins anew.
     world.monitors.attach(&VmInfo { entity: Entity { generation: 2, ..info.entity }, ..info }, world.now_ns);
     world.turn(SECOND_NS);
-    assert_eq!(world.monitors.sessions, 1);
+    assert_eq!(world.monitors.agenda.running(), 1);
     // The kernel is not asked for more than there is.
     let mut events = [EpollEvent::empty(); 4];
     assert_eq!(world.monitors.epoll.wait(&mut events, EpollTimeout::ZERO), Ok(0));
