@@ -36,6 +36,8 @@ impl Rig {
         let mut config = Config::default();
         config.sampling.interval_ms = 10;
         config.sampling.monitor_every_ticks = 1;
+        // Ticks follow one another without a pause here: a budget would have VMs sampled less often.
+        config.budget.cpu_permille = 0;
         let (sampler, planner, reader) = build(config, Clock::System).expect("an agent with defaults");
         Self { sampler, planner, reader }
     }

@@ -145,9 +145,9 @@ fn a_copied_host_is_looked_at_as_if_it_were_this_one() {
     let dest = folder.path().join("host");
     let report = record_tree(&Roots::default(), std::slice::from_ref(&live), &dest).unwrap();
     assert_eq!(report.left_out, 0);
-    let line = std::fs::read(dest.join("proc").join(pid.to_string()).join("cmdline")).unwrap();
-    let line = String::from_utf8(line).unwrap();
-    assert!(line.contains("secret,id=s,data=REDACTED") && !line.contains("hunter2"), "{line}");
+    let cmdline = std::fs::read(dest.join("proc").join(pid.to_string()).join("cmdline")).unwrap();
+    let cmdline = String::from_utf8(cmdline).unwrap();
+    assert!(cmdline.contains("secret,id=s,data=REDACTED") && !cmdline.contains("hunter2"), "{cmdline}");
     qemu.kill9();
 
     let copied = Config { roots: Roots::below(&dest), ..config() };
