@@ -8,6 +8,7 @@ use super::window::Span;
 use super::wording::Quantity;
 use crate::config::{Config, nearest};
 use crate::sampling::metrics::{Kind, MetricId, Scope, all, vm};
+use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
 /// Bytes of a rule's name.
@@ -62,7 +63,7 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
             gap_max_ns: u64::from(period_ticks) * interval_ns * GAP_PERIODS,
         },
         identity: identity(rule, config),
-        series: Box::default(),
+        series: Zeroed::default(),
         memory: Memory::None,
         limiter: super::program::Limiter::default(),
     })

@@ -3,14 +3,15 @@
 use super::baseline::{Baseline, Tolerance};
 use super::rule::{Missing, RuleKind};
 use super::series::{ANNOUNCED, Patience, SEEN, Series, Step, Verdict};
-use super::table::{Table, nanoseconds, zeroed};
+use super::table::{Table, nanoseconds};
 use super::window::{Span, Window};
 use super::wording::Quantity;
 use crate::alerts::Severity;
 use crate::sampling::availability::Availability;
-use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
+use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick, zeroed};
 use crate::sampling::metrics::{MetricId, Scope};
 use crate::sampling::roster::Roster;
+use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
 /// Metrics a rule may add up.
@@ -91,7 +92,7 @@ pub(super) struct Rule {
     pub(super) patience: Patience,
     /// Equal for rules that may take over each other's state.
     pub(super) identity: u64,
-    pub(super) series: Box<[Series]>,
+    pub(super) series: Zeroed<Series>,
     pub(super) memory: Memory,
     pub(super) limiter: Limiter,
 }
@@ -101,8 +102,8 @@ pub(super) struct Rule {
 pub(super) enum Memory {
     #[default]
     None,
-    Windows(Box<[Window]>),
-    Baselines(Box<[Baseline]>),
+    Windows(Zeroed<Window>),
+    Baselines(Zeroed<Baseline>),
 }
 
 /// New alerts of a rule within a minute.

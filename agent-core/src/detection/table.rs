@@ -1,8 +1,9 @@
 //! The rows of one scope: what the rules want of each, and the rates that follow from its counters.
 
 use crate::sampling::availability::Availability;
-use crate::sampling::frame::{Entity, Frame, OutOfMemory, Reading};
+use crate::sampling::frame::{Entity, Frame, OutOfMemory, Reading, zeroed};
 use crate::sampling::metrics::{Kind, MetricId, Scope};
+use crate::sys::zeroed::Zeroed;
 use bytemuck::Zeroable;
 
 /// What is remembered of one metric of one row. All zeroes is "never read".
@@ -23,8 +24,8 @@ pub(super) struct Table {
     /// The row that is looked at now.
     readings: Box<[Reading]>,
     row: usize,
-    cells: Box<[Cell]>,
-    pub(super) generations: Box<[u32]>,
+    cells: Zeroed<Cell>,
+    pub(super) generations: Zeroed<u32>,
     /// The rules of this scope, which stand side by side.
     pub(super) rules: std::ops::Range<usize>,
 }
@@ -140,10 +141,4 @@ pub(super) fn float(value: i64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 53 bits")]
 pub(super) fn nanoseconds(value: u64) -> f64 {
     value as f64
-}
-
-/// Zeroed memory that is touched only where it is used.
-pub(super) fn zeroed<T: Zeroable>(length: usize) -> Result<Box<[T]>, OutOfMemory> {
-    bytemuck::allocation::try_zeroed_slice_box(length)
-        .map_err(|()| OutOfMemory { bytes: length.saturating_mul(size_of::<T>()) })
 }

@@ -11,6 +11,7 @@ use super::availability::Availability;
 use super::journal::{Journal, What};
 use super::metrics::{MetricId, Scope, Source};
 use crate::config::Limits;
+use crate::sys::zeroed::Zeroed;
 use crate::sys::{prefetch, seqcount};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -101,17 +102,17 @@ pub struct Frame {
 struct Section {
     rows: usize,
     columns: usize,
-    cells: Box<[AtomicI64]>,
-    availability: Box<[AtomicU8]>,
+    cells: Zeroed<AtomicI64>,
+    availability: Zeroed<AtomicU8>,
     /// `rows × Source::COUNT` would be wasteful: only the sources this scope uses have a lane.
-    read_at_ns: Box<[AtomicU64]>,
+    read_at_ns: Zeroed<AtomicU64>,
     /// The lane of each source, or `NO_LANE`.
     lanes: [u8; Source::COUNT],
     lane_count: usize,
     /// The columns that each source fills.
     source_columns: Vec<Vec<u16>>,
-    sequence: Box<[AtomicU32]>,
-    generation: Box<[AtomicU32]>,
+    sequence: Zeroed<AtomicU32>,
+    generation: Zeroed<AtomicU32>,
     /// No row from here on is in use: what walks a section need not walk what its limit allows.
     used: AtomicU32,
 }
@@ -133,9 +134,8 @@ impl std::fmt::Display for OutOfMemory {
 
 impl std::error::Error for OutOfMemory {}
 
-pub(crate) fn zeroed<T: bytemuck::Zeroable>(length: usize) -> Result<Box<[T]>, OutOfMemory> {
-    bytemuck::allocation::try_zeroed_slice_box(length)
-        .map_err(|()| OutOfMemory { bytes: length.saturating_mul(size_of::<T>()) })
+pub(crate) fn zeroed<T: bytemuck::Zeroable>(length: usize) -> Result<Zeroed<T>, OutOfMemory> {
+    Zeroed::new(length).map_err(|bytes| OutOfMemory { bytes })
 }
 
 impl Section {

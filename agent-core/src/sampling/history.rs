@@ -22,6 +22,7 @@ use super::frame::{Entity, Frame, OutOfMemory, Reading, Tick, zeroed};
 use super::metrics::{MetricId, Scope, vcpu, vm, vmdisk, vmnet};
 use crate::config::Limits;
 use crate::sys::seqcount;
+use crate::sys::zeroed::Zeroed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -95,20 +96,20 @@ pub struct History {
 
 /// When the ticks in the slots were.
 struct Stamps {
-    sequence: Box<[AtomicU32]>,
-    number: Box<[AtomicU64]>,
-    mono_ns: Box<[AtomicU64]>,
-    wall_ns: Box<[AtomicI64]>,
+    sequence: Zeroed<AtomicU32>,
+    number: Zeroed<AtomicU64>,
+    mono_ns: Zeroed<AtomicU64>,
+    wall_ns: Zeroed<AtomicI64>,
 }
 
 struct Section {
     metrics: Vec<MetricId>,
-    cells: Box<[AtomicI64]>,
-    sequence: Box<[AtomicU32]>,
-    generation: Box<[AtomicU32]>,
+    cells: Zeroed<AtomicI64>,
+    sequence: Zeroed<AtomicU32>,
+    generation: Zeroed<AtomicU32>,
     /// The ticks from `first` to `last` were written without a gap.
-    first: Box<[AtomicU64]>,
-    last: Box<[AtomicU64]>,
+    first: Zeroed<AtomicU64>,
+    last: Zeroed<AtomicU64>,
 }
 
 impl Section {

@@ -7,6 +7,7 @@
 use super::frame::{Entity, OutOfMemory, zeroed};
 use super::metrics::Scope;
 use crate::config::Limits;
+use crate::sys::zeroed::Zeroed;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// A recorder may be a few ticks late before something is lost; in one tick every VM may come or go once.
@@ -44,9 +45,9 @@ impl What {
 pub(crate) struct Journal {
     /// How many entries were ever made.
     count: AtomicU64,
-    what: Box<[AtomicU8]>,
+    what: Zeroed<AtomicU8>,
     /// Row in the lower half, generation in the upper.
-    vm: Box<[AtomicU64]>,
+    vm: Zeroed<AtomicU64>,
 }
 
 impl Journal {

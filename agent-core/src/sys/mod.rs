@@ -11,3 +11,4 @@ pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
+pub mod zeroed;

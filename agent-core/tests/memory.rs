@@ -1,0 +1,64 @@
+//! What the agent adds to the process it lives in: a fixed part, and a part per VM. SPECIFICATION.md promises both.
+
+use bartizan_core::config::Config;
+use bartizan_core::engine::Agent;
+use bartizan_core::sys::clock::Clock;
+use bartizan_testkit::herd::Herd;
+use bartizan_testkit::proc::wait_until;
+use std::time::Duration;
+
+/// The library beside no VM.
+const FIXED_KIB_MAX: u64 = 4 * 1024;
+/// A VM of six threads, its history full.
+const PER_VM_KIB_MAX: u64 = 48;
+const VMS: usize = 256;
+
+/// Resident memory. An unoptimised build has several times the code, which says nothing about what is shipped: there
+/// only the memory is counted that the library wrote to.
+fn resident_kib() -> u64 {
+    let field = if cfg!(debug_assertions) { "RssAnon:" } else { "VmRSS:" };
+    let status = std::fs::read_to_string("/proc/self/status").expect("this process's own status");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("kernel 4.5");
+    line.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
+}
+
+/// Runs as many ticks as the flight recorder holds, so that all of it that is used was written.
+fn fill_history(agent: &Agent) {
+    for _ in 0..=agent.reader().config().limits.history_ticks {
+        agent.maintain().expect("maintain");
+        agent.step().expect("step");
+    }
+}
+
+#[test]
+fn the_library_stays_within_what_is_promised() {
+    let before_kib = resident_kib();
+    let mut config = Config::default();
+    // Ticks come back to back here.
+    config.sampling.interval_ms = 10;
+    // The test is about memory: what descriptors the process may have is the test machine's business.
+    config.sampling.descriptors_max = 512;
+    let agent = Agent::new(config, Clock::System).expect("an agent with defaults");
+    fill_history(&agent);
+    let others = agent.reader().vms().len() as u64;
+    let fixed_kib = resident_kib().saturating_sub(before_kib);
+    println!("{fixed_kib} KiB with {others} VMs of other tests");
+    assert!(fixed_kib <= FIXED_KIB_MAX + others * PER_VM_KIB_MAX, "{fixed_kib} KiB beside {others} VMs");
+
+    let herd = Herd::builder(VMS).threads(6).start().expect("a herd");
+    let pids = herd.pids();
+    let all = wait_until(Duration::from_secs(60), || {
+        fill_history(&agent);
+        let vms = agent.reader().vms();
+        pids.iter().all(|pid| vms.iter().any(|vm| u32::try_from(vm.pid) == Ok(*pid)))
+    });
+    assert!(all, "the whole herd is watched");
+    fill_history(&agent);
+    let seen = agent.reader().vms().len() as u64;
+    let with_vms_kib = resident_kib().saturating_sub(before_kib);
+    println!("{with_vms_kib} KiB with {seen} VMs: {} KiB a VM", (with_vms_kib - fixed_kib) / seen);
+    assert!(
+        with_vms_kib <= FIXED_KIB_MAX + seen * PER_VM_KIB_MAX,
+        "{with_vms_kib} KiB with {seen} VMs is more than {FIXED_KIB_MAX} + {PER_VM_KIB_MAX} a VM"
+    );
+}
