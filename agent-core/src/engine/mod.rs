@@ -15,6 +15,7 @@ mod link;
 mod notice;
 mod planner;
 mod reader;
+mod rounds;
 mod rows;
 mod runner;
 mod sampler;

@@ -4,6 +4,7 @@ use super::budget::{self, Budget};
 use super::directory::{Directory, HostInfo};
 use super::link::{Cold, ToCold, ToHot};
 use super::notice::{Look, Noticer};
+use super::rounds::Rounds;
 use super::watch::{Entered, News, Watch};
 use super::work::Work;
 use crate::config::Config;
@@ -13,6 +14,7 @@ use crate::sampling::frame::{Entity, Frame};
 use crate::sampling::host::{HostLabels, HostPlan};
 use crate::sampling::monitors::Monitors;
 use crate::sampling::perf::OpenCounters;
+use crate::sampling::vm::Delivery;
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use crate::sys::descriptors;
 use nix::sys::epoll::Epoll;
@@ -44,6 +46,7 @@ pub struct Planner {
     noticer: Noticer,
     watch: Watch,
     monitors: Monitors,
+    rounds: Rounds,
     /// Requests in order, as far as the sampler has had no room for them.
     outbox: VecDeque<ToHot>,
     host_planned: bool,
@@ -86,6 +89,7 @@ impl Planner {
             noticer,
             watch,
             monitors,
+            rounds: Rounds::default(),
             outbox: VecDeque::new(),
             host_planned: false,
             perf_counters: None,
@@ -114,6 +118,7 @@ impl Planner {
         self.scan(now_ns);
         self.look(now_ns);
         self.ask_monitors(now_ns);
+        self.go_round(now_ns);
         self.flush();
         self.publish();
         self.work.ring_at(&self.clock, self.next_deadline_ns());
@@ -129,7 +134,8 @@ impl Planner {
         let unsent = self.outbox.front().map_or(u64::MAX, |_| self.clock.mono_ns() + UNSENT_RETRY_NS);
         let monitors = self.monitors.next_deadline_ns().unwrap_or(u64::MAX);
         let noticer = self.noticer.next_deadline_ns();
-        noticer.min(monitors).min(self.budget.next_deadline_ns()).min(unsent)
+        let rounds = self.rounds.next_deadline_ns();
+        noticer.min(monitors).min(rounds).min(self.budget.next_deadline_ns()).min(unsent)
     }
 
     /// Looks at what the agent costs, and puts another step of degradation into force where that is called for.
@@ -308,11 +314,23 @@ impl Planner {
             if let Some(vm) = delivery.vm {
                 self.watch.report(vm, self.monitors.reports(vm));
             }
-            if self.outbox.len() < UNSENT_MAX {
-                self.outbox.push_back(ToHot::Deliver(Box::new(delivery)));
-            } else {
-                self.directory.counters.deliveries_dropped.fetch_add(1, Relaxed);
-            }
+            self.deliver(delivery);
+        }
+    }
+
+    /// Reads what is too slow for a tick, of the VM whose turn it is.
+    fn go_round(&mut self, now_ns: u64) {
+        let vms = self.watch.all().map(|(info, _)| info);
+        if let Some(delivery) = self.rounds.advance(vms, &self.config, &self.frame, now_ns) {
+            self.deliver(delivery);
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        if self.outbox.len() < UNSENT_MAX {
+            self.outbox.push_back(ToHot::Deliver(Box::new(delivery)));
+        } else {
+            self.directory.counters.deliveries_dropped.fetch_add(1, Relaxed);
         }
     }
 
