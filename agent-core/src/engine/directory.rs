@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
-use crate::sampling::host::HostLabels;
+use crate::sampling::host::{HostLabels, Inventory};
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct HostInfo {
     pub labels: HostLabels,
     /// How each source is read.
     pub sources: Vec<SourceReport>,
+    /// What the host is: taken when it was first planned.
+    pub inventory: Inventory,
 }
 
 /// Written by the planner, looked at by readers.

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::sampling::discovery::inspect::{Evidence, Inspection, inspect};
 use crate::sampling::discovery::process::Process;
 use crate::sampling::frame::{Entity, Frame};
-use crate::sampling::host::{HostLabels, HostPlan};
+use crate::sampling::host::{HostLabels, HostPlan, Inventory};
 use crate::sampling::monitors::Monitors;
 use crate::sampling::perf::OpenCounters;
 use crate::sampling::vm::Delivery;
@@ -351,12 +351,18 @@ impl Planner {
     }
 
     fn plan_host(&mut self) {
-        let labels: HostLabels = self.directory.host.read().labels.clone();
+        let before = Arc::clone(&self.directory.host.read());
+        let labels: HostLabels = before.labels.clone();
         let kept = self.perf_counters.as_ref();
         let (plan, labels, sources) = HostPlan::open_after(&self.config, &labels, kept);
         self.perf_counters = plan.perf_counters();
+        let inventory = if before.inventory == Inventory::default() {
+            Inventory::take(&self.config.roots)
+        } else {
+            before.inventory.clone()
+        };
         self.outbox.push_back(ToHot::Host(Box::new(plan)));
-        *self.directory.host.write() = Arc::new(HostInfo { labels, sources });
+        *self.directory.host.write() = Arc::new(HostInfo { labels, sources, inventory });
         self.host_planned = true;
     }
 }

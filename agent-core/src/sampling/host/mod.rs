@@ -7,6 +7,7 @@
 mod clock;
 mod columns;
 mod discover;
+mod inventory;
 mod notes;
 mod open;
 mod rows;
@@ -15,6 +16,8 @@ mod schedule;
 mod schema;
 mod special;
 mod table;
+
+pub use inventory::{Inventory, InventoryDisk};
 
 use crate::config::Config;
 use crate::sampling::SourceReport;
