@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Prints the alerts of this host and its virtual machines, and when it is quiet what there is.
+"""Prints the alerts of this host and its virtual machines, and every few seconds what there is.
 
 Usage: watch.py [CONFIG.toml]
 """
 
 import sys
+import time
 from pathlib import Path
 
 from bartizan import HOST, Agent, Alert, ConfigError, Value
 
-QUIET_S = 5.0
+EVERY_S = 5.0
 
 
 def show(alert: Alert) -> None:
@@ -34,8 +35,12 @@ def main() -> None:
     """Until Ctrl-C."""
     with Agent(Path(sys.argv[1]) if len(sys.argv) > 1 else None) as agent:
         while True:
-            for alert in agent.alerts(timeout=QUIET_S):
+            due = time.monotonic() + EVERY_S
+            # Ends when it is quiet for so long, or is left when it is not: what waits then is not lost.
+            for alert in agent.alerts(timeout=EVERY_S):
                 show(alert)
+                if time.monotonic() >= due:
+                    break
             summary(agent)
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,23 +24,28 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", (HERE.parent / "README.md").read_t
 def test_an_example_tells_of_a_killed_vm(name: str, start_vm: Callable[..., MiniVm], tmp_path: Path) -> None:
     config = tmp_path / "quick.toml"
     config.write_text("[sampling]\ninterval_ms = 100\n[alerts]\nper_rule_per_minute_max = 10000\n", encoding="utf-8")
-    mini = start_vm()
-    program = EXAMPLES / name
-    process = subprocess.Popen([sys.executable, program, config], stdout=subprocess.PIPE, text=True)
+    vms = [start_vm()]
+    process = subprocess.Popen([sys.executable, EXAMPLES / name, config], stdout=subprocess.PIPE, text=True)
+    alarm = threading.Timer(2 * LONG_S, process.kill)
+    alarm.start()
     try:
         assert process.stdout is not None
+        said = []
         for line in process.stdout:
-            # Both tell, every few seconds, what they watch: from then on the VM is known.
+            said.append(line)
+            # Said every few seconds: by the second time at the latest, the first VM has been seen.
             if line.startswith("-- "):
-                mini.kill()
-            if mini.name in line and "is gone" in line:
+                vms[-1].kill()
+                vms.append(start_vm())
+            if "is gone" in line and any(vm.name in line for vm in vms):
                 break
         else:
-            pytest.fail("the example ended without telling")
+            pytest.fail(f"the example ended without telling: {said[-20:]}")
         process.send_signal(signal.SIGINT)
         process.stdout.close()
         assert process.wait(LONG_S) == 0
     finally:
+        alarm.cancel()
         process.kill()
         process.wait()
 
