@@ -11,6 +11,7 @@ from pathlib import Path
 from bartizan import HOST, Agent, Alert, ConfigError, Value
 
 EVERY_S = 5.0
+SHOWN_MAX = 20
 
 
 def show(alert: Alert) -> None:
@@ -24,9 +25,17 @@ def told(value: Value) -> str:
 
 
 def summary(agent: Agent) -> None:
-    """One line for the host, one per VM."""
-    print("-- memory available", told(agent.read(HOST, "host_memory_available_bytes")), "bytes", flush=True)
-    for vm in agent.vms():
+    """One line for the host, one per VM, as far as a screen goes."""
+    vms = agent.vms()
+    print(
+        "-- memory available",
+        told(agent.read(HOST, "host_memory_available_bytes")),
+        "bytes;",
+        len(vms),
+        "VMs",
+        flush=True,
+    )
+    for vm in vms[:SHOWN_MAX]:
         exits, memory = agent.read_many([(vm, "vm_kvm_exits"), (vm, "vm_memory_resident_bytes")])
         print(f"   {vm.name} ({vm.vmm.name.lower()}, pid {vm.pid}): exits {told(exits)}, bytes resident {told(memory)}")
 

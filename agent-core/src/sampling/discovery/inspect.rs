@@ -76,7 +76,7 @@ pub struct Evidence<'a> {
 pub fn inspect(config: &Config, pid: i32, evidence: Evidence<'_>) -> Inspection {
     let process = Process::new(&config.roots.proc, pid);
     let Ok(stat) = process.stat() else { return Inspection::Gone };
-    if stat.ended() {
+    if stat.ended() || stat.exiting {
         return Inspection::Gone;
     }
     let Ok(arguments) = process.arguments() else { return Inspection::Gone };
@@ -86,17 +86,19 @@ pub fn inspect(config: &Config, pid: i32, evidence: Evidence<'_>) -> Inspection 
     let description = identify::describe(kind, &arguments);
     let threads = process.threads().unwrap_or_default();
     if !is_vm(config, by_name, &description, &descriptors, evidence) {
-        return Inspection::Not;
+        return if same(&process, &stat) { Inspection::Not } else { Inspection::Gone };
     }
     let found =
         assemble(config, &process, kind, &stat, &arguments, description, descriptors, &threads, evidence);
-    // Between the first read and the last, the PID may have become another process's.
-    match process.stat() {
-        Ok(after) if after.start_ticks == stat.start_ticks && !after.ended() => {
-            Inspection::Vm(Box::new(found))
-        }
-        _ => Inspection::Gone,
-    }
+    if same(&process, &stat) { Inspection::Vm(Box::new(found)) } else { Inspection::Gone }
+}
+
+/// Whether what was read meanwhile is still of one process, whole: its PID may have become another's, and one that ends
+/// loses its command line and its descriptors, and with them its name, before it is a zombie.
+fn same(process: &Process, before: &Stat) -> bool {
+    process
+        .stat()
+        .is_ok_and(|after| after.start_ticks == before.start_ticks && !after.ended() && !after.exiting)
 }
 
 /// Whether a process is a VM: it holds one, or it is an emulator that needs none, or it may not be looked into and
@@ -255,4 +257,37 @@ fn disks(process: &Process, named: Vec<Image>, open: &[PathBuf]) -> Vec<(String,
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Looks at process 77, a QEMU that holds a VM, as `/proc/77/stat` and `cmdline` show it.
+    fn look(state: char, flags: u32, cmdline: &str) -> Inspection {
+        let proc = tempfile::tempdir().expect("a folder");
+        let process = proc.path().join("77");
+        fs::create_dir_all(process.join("task/77")).expect("folders");
+        fs::create_dir_all(process.join("fd")).expect("folders");
+        let tail = "0 0 0 0 0 0 0 0 20 0 1 0 500 0 0";
+        let stat = format!("77 (qemu-system-x86) {state} 1 77 77 0 -1 {flags} {tail}");
+        fs::write(process.join("stat"), stat).expect("a file");
+        fs::write(process.join("cmdline"), cmdline).expect("a file");
+        fs::write(process.join("task/77/comm"), "qemu-system-x86\n").expect("a file");
+        std::os::unix::fs::symlink("anon_inode:kvm-vm", process.join("fd/9")).expect("a link");
+        let mut config = Config::default();
+        config.roots.proc = proc.path().to_owned();
+        inspect(&config, 77, Evidence::default())
+    }
+
+    #[test]
+    fn a_process_on_its_way_out_is_gone_and_not_a_vm_without_a_name() {
+        let cmdline = "qemu-system-x86_64\0-name\0web\0";
+        let Inspection::Vm(found) = look('S', 0x40_0100, cmdline) else { panic!("a VM") };
+        assert_eq!((found.name.as_str(), found.start_ticks), ("web", 500));
+        assert_eq!(look('R', 0x40_0104, ""), Inspection::Gone);
+        assert_eq!(look('R', 0x40_0104, cmdline), Inspection::Gone);
+        assert_eq!(look('Z', 0x40_0104, ""), Inspection::Gone);
+    }
 }

@@ -29,9 +29,15 @@ pub struct Stat {
     pub state: u8,
     /// Its parent.
     pub parent: i32,
+    /// Whether it is on its way out: its memory, descriptors and command line may be gone before its state says so
+    /// (`PF_EXITING`, proc(5) `flags`).
+    pub exiting: bool,
     /// When it started, in clock ticks since boot.
     pub start_ticks: u64,
 }
+
+/// The kernel sets it before it takes anything from a task that ends.
+const PF_EXITING: u64 = 0x4;
 
 /// One thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,9 +274,10 @@ pub fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let mut fields = rest.split_ascii_whitespace();
     let state = *fields.next()?.as_bytes().first()?;
     let parent = fields.next()?.parse().ok()?;
-    // Field 22 of the file; state was the third, the parent the fourth.
-    let start_ticks = fields.nth(17)?.parse().ok()?;
-    Some(Stat { comm, state, parent, start_ticks })
+    // Fields 9 and 22 of the file; state was the third, the parent the fourth.
+    let flags: u64 = fields.nth(4)?.parse().ok()?;
+    let start_ticks = fields.nth(12)?.parse().ok()?;
+    Some(Stat { comm, state, parent, exiting: flags & PF_EXITING != 0, start_ticks })
 }
 
 /// The path in `/proc/PID/cgroup`: v2's, unless the process sits in its root and the v1 `cpu` hierarchy knows better.
@@ -320,7 +327,11 @@ mod tests {
     fn stat_with_any_name() {
         let tail = "S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 88 999 1 2";
         let stat = parse_stat(format!("12 (a ) (b) {tail}").as_bytes()).expect("a stat");
-        assert_eq!(stat, Stat { comm: "a ) (b".into(), state: b'S', parent: 7, start_ticks: 88 });
+        let expected =
+            Stat { comm: "a ) (b".into(), state: b'S', parent: 7, exiting: false, start_ticks: 88 };
+        assert_eq!(stat, expected);
+        let ending = tail.replace("4194560", "4194564").replace('S', "R");
+        assert!(parse_stat(format!("12 (a) {ending}").as_bytes()).expect("a stat").exiting);
         assert_eq!(parse_stat(b"12 (a) S 7 1"), None);
         assert_eq!(parse_stat(b") S ("), None);
         assert_eq!(parse_stat(b""), None);
