@@ -109,10 +109,8 @@ fn a_panic_faults_the_agent_and_not_the_host() {
     succeeded("cargo build", &built);
     let target = crate::toolchain::built().parent().expect("a folder").to_path_buf();
     let linked = Linked::with(&target.join("examples/libbartizan_hooked.so"));
-    match linked.compile("gcc", "c/panic.c", &[C]) {
-        Some(program) => run(&program, &[]),
-        None => skip!("gcc does not run"),
-    }
+    let Some(program) = linked.compile("gcc", "c/panic.c", &[C]) else { skip!("gcc does not run") };
+    run(&program, &[]);
 }
 
 /// Runs a program under memcheck: no error, nothing lost, no descriptor left open.
