@@ -398,7 +398,7 @@ typedef struct btz_source {
     /* The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
     char tier[32];
     /* Why this tier and no better one; where something is closed, which capability or permission opens it. */
-    char reason[256];
+    char reason[512];
 } btz_source;
 
 /*

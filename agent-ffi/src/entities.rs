@@ -127,10 +127,10 @@ pub struct btz_source {
     /// The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ...
     pub tier: [c_char; 32],
     /// Why this tier and no better one; where something is closed, which capability or permission opens it.
-    pub reason: [c_char; 256],
+    pub reason: [c_char; 512],
 }
 
-size::sized!(btz_vm = 640, btz_part = 344, btz_source = 336);
+size::sized!(btz_vm = 640, btz_part = 344, btz_source = 592);
 
 /// Bits of a row's number in an entity.
 const ROW_BITS: u32 = 24;

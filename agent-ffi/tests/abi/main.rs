@@ -8,6 +8,7 @@
 mod alert;
 mod exports;
 mod generated;
+mod install;
 mod matrix;
 mod programs;
 mod toolchain;

@@ -263,8 +263,8 @@ int main(void) {
         poll(NULL, 0, 5);
         STATUS(BTZ_OK, btz_agent_tick(agent, &tick));
     }
-    STATUS(BTZ_OK, btz_agent_stop(agent, 10000, &error));
-    STATUS(BTZ_OK, btz_agent_stop(agent, 10000, &error));
+    STATUS(BTZ_OK, btz_agent_stop(agent, 60000, &error));
+    STATUS(BTZ_OK, btz_agent_stop(agent, 60000, &error));
     STATUS(BTZ_OK, btz_agent_step(agent, &error));
     STATUS(BTZ_OK, btz_agent_free(agent));
     STATUS(BTZ_OK, btz_agent_free(NULL));

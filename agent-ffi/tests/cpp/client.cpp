@@ -24,7 +24,7 @@ static btz::config small_config() {
     btz::config config = btz::config::from_toml("[limits]\nvms = 4096\nvcpus = 32768\n"
                                                 "[sampling]\ninterval_ms = 100\n"
                                                 "[[rules]]\nname = \"test-vcpu-busy\"\nsummary = \"vCPU busy\"\n"
-                                                "metric = \"vcpu_run_seconds\"\nabove = 0.4\nfor_s = 0.5\n")
+                                                "metric = \"vcpu_run_seconds\"\nabove = 0.05\nfor_s = 0.3\n")
                              .value();
     btz_options options = BTZ_OPTIONS_INIT;
     options.history_ticks = 8;
@@ -85,7 +85,7 @@ static void everything() {
 
     agent.start().value();
     CHECK(agent.state().value() == BTZ_STATE_RUNNING && agent.step().status() == BTZ_ERR_STATE);
-    agent.stop(std::chrono::seconds(10)).value();
+    agent.stop(std::chrono::seconds(60)).value();
 
     btz::agent other = std::move(agent);
     CHECK(agent.step().status() == BTZ_ERR_NULL); // NOLINT(bugprone-use-after-move): what it promises

@@ -275,7 +275,7 @@ class btz_source(Structure):
         ("reserved", c_uint32),
         ("name", c_char * 32),
         ("tier", c_char * 32),
-        ("reason", c_char * 256),
+        ("reason", c_char * 512),
     )
 
 
@@ -429,7 +429,7 @@ SIZES: dict[type[Structure], int] = {
     btz_options: 88,
     btz_vm: 640,
     btz_part: 344,
-    btz_source: 336,
+    btz_source: 592,
     btz_value: 40,
     btz_tick: 32,
     btz_query: 16,
