@@ -7,14 +7,15 @@
 
 use super::batch::Batch;
 use super::keyed::{self, Key, kib};
-use super::slot::{open_directory, open_directory_at, read_whole};
+use super::slot::{open_at, open_directory, open_directory_at, read_whole};
 use super::{Delivery, stat_line, text};
 use crate::config::Config;
+use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::VmInfo;
-use crate::sampling::metrics::{MetricId, vm};
+use crate::sampling::metrics::{MetricId, Source, vm};
 use nix::errno::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const FILE_BYTES_MAX: usize = 8_192;
 /// Descriptors are counted up to here.
@@ -51,6 +52,32 @@ pub fn cold_readings(info: &VmInfo, config: &Config, read_at_ns: u64) -> Deliver
     }
     let values = batch.values().map(|(metric, value)| (info.entity.row, metric, value)).collect();
     Delivery { read_at_ns, vm: Some(info.entity), values }
+}
+
+/// How the slow sources are read. Whether they may be is known as soon as they are opened, which does not wait.
+pub(super) fn reports(dir: BorrowedFd<'_>) -> [SourceReport; 2] {
+    let cure = "needs CAP_SYS_PTRACE, or the VMM's own user and a dumpable VMM (ptrace access mode)";
+    let report = |source, path: &str, opened: Result<OwnedFd, Errno>| match opened {
+        Ok(_) => SourceReport {
+            source,
+            tier: "rounds",
+            availability: Availability::Ok,
+            reason: format!("{path} may block: read by the planner, one VM at a time"),
+        },
+        Err(errno) => SourceReport {
+            source,
+            tier: "none",
+            availability: Availability::from_errno(errno),
+            reason: match Availability::from_errno(errno) {
+                Availability::Denied => format!("{path}: {errno}: {cure}"),
+                _ => format!("{path}: {errno}"),
+            },
+        },
+    };
+    [
+        report(Source::Smaps, "/proc/PID/smaps_rollup", open_at(dir, c"smaps_rollup")),
+        report(Source::Descriptors, "/proc/PID/fd", open_directory_at(dir, "fd")),
+    ]
 }
 
 /// The process's directory, once it is certain that the number still belongs to the VMM.

@@ -10,15 +10,22 @@ const FIXED: [(u32, u32, u32); 3] = [(5, 15, 124), (6, 1, 43), (6, 4, 8)];
 /// From here on everything is fixed.
 const FIXED_SINCE: (u32, u32) = (6, 5);
 
-/// The running kernel's release, such as `6.1.0-13-amd64`.
+/// The running kernel's release, such as `6.18.4`.
 pub(super) fn running() -> String {
-    nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default()
+    let Ok(name) = nix::sys::utsname::uname() else { return String::new() };
+    real_release(&name.release().to_string_lossy(), &name.version().to_string_lossy()).to_owned()
+}
+
+/// The release, or what a version such as `#1 SMP PREEMPT_DYNAMIC Debian 6.1.55-1 (2023-09-29)` says it really is.
+fn real_release<'a>(release: &'a str, version: &'a str) -> &'a str {
+    let told = version.split_once(" Debian ").and_then(|(_, rest)| rest.split(' ').next());
+    told.filter(|told| parse(told).is_some()).unwrap_or(release)
 }
 
 /// Whether a held statistics descriptor is safe in a kernel of this release. A release that cannot be read is not.
 ///
-/// Debian and Ubuntu put the ABI's number where others have the patch level (`6.1.0-13`), so that their older
-/// kernels look older than they are: refused, which is the safe side.
+/// Debian and Ubuntu put the ABI's number where others have the patch level (`6.1.0-13`). Debian tells the real one
+/// elsewhere, which [`running`] takes; Ubuntu's older kernels are refused, which is the safe side.
 #[must_use]
 pub(super) fn stats_descriptors_are_safe(release: &str) -> bool {
     let Some((major, minor, patch)) = parse(release) else { return false };
@@ -62,6 +69,15 @@ mod tests {
         ] {
             assert!(!stats_descriptors_are_safe(unsafe_release), "{unsafe_release}");
         }
+    }
+
+    #[test]
+    fn debian_tells_its_real_release_elsewhere() {
+        let version = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.55-1 (2023-09-29)";
+        assert_eq!(real_release("6.1.0-13-amd64", version), "6.1.55-1");
+        assert!(stats_descriptors_are_safe(real_release("6.1.0-13-amd64", version)));
+        assert_eq!(real_release("6.18.4", "#1 SMP Debian nonsense"), "6.18.4");
+        assert_eq!(real_release("6.18.4", "#5 SMP"), "6.18.4");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::batch::Batch;
 use super::cgroup::CgroupFiles;
+use super::cold;
 use super::kvm::{KvmFiles, Sums};
 use super::kvm_stats::DATA_BYTES_MAX;
 use super::netns::Taps;
@@ -222,6 +223,7 @@ impl OpenVm {
         reports.push(kvm.report().clone());
         reports.extend_from_slice(cgroup.reports());
         reports.push(tap_report);
+        reports.extend(cold::reports(dir.as_fd()));
         let open = Self {
             row,
             dir,
