@@ -215,3 +215,43 @@ fn perf_events_count_what_happens() {
     host.round();
     assert!(host.value(host::PERF_PAGE_FAULTS_MINOR).expect("counted") >= after, "a new plan counts on");
 }
+
+#[test]
+fn exits_of_a_real_guest_are_counted() {
+    use bartizan_testkit::guest::Guest;
+    use bartizan_testkit::minivmm::{MiniVmm, missing};
+    if let Some(what) = missing() {
+        skip!("no guest can run: {what}");
+    }
+    let mut host = Host::open(Roots::default());
+    if host.read(host::PERF_KVM_EXITS).availability == Availability::Unsupported
+        || host.report(Source::Perf).availability != Availability::Ok
+    {
+        skip!("no tracepoint kvm:kvm_exit: {}", host.report(Source::Perf).reason);
+    }
+    host.round();
+    // Not every KVM has every tracepoint in its path: one for software-virtualised guests (PVM) fires kvm_pio, but
+    // neither kvm_exit nor kvm_entry.
+    let counted = |host: &Host| -> i64 {
+        let metrics =
+            [host::PERF_KVM_EXITS, host::PERF_KVM_ENTRIES, host::PERF_KVM_PORT_IO, host::PERF_KVM_EMULATIONS];
+        let values = metrics.map(|metric| host.value(metric).unwrap_or(0));
+        println!("exits, entries, port I/O, emulations: {values:?}");
+        values.iter().sum()
+    };
+    let before = counted(&host);
+    let vm = MiniVmm::builder().guest(Guest::ExitStorm).start().expect("a guest");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while counted(&host) <= before {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "a guest that does port I/O is seen by a kvm tracepoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        host.round();
+    }
+    // A tracepoint that KVM does not pass is no count of nothing.
+    let exits = host.read(host::PERF_KVM_EXITS);
+    assert!(exits.availability == Availability::Unsupported || exits.value > 0, "{exits:?}");
+    drop(vm);
+}

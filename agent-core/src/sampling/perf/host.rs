@@ -4,7 +4,7 @@ use super::{EVENTS, EVENTS_MAX, PerfGroup, PerfTarget};
 use crate::config::Config;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{FrameWriter, Tick};
-use crate::sampling::metrics::{MetricId, Scope, Source};
+use crate::sampling::metrics::{MetricId, Scope, Source, host as metrics_host};
 use crate::sys::perf::Event;
 use nix::sys::resource::{Resource, getrlimit};
 use std::sync::Arc;
@@ -23,6 +23,12 @@ pub(crate) struct OpenCounters {
     closed: Vec<(MetricId, Availability)>,
     remark: String,
 }
+
+/// What no guest can do without an exit.
+const GUEST_WORK: [MetricId; 3] =
+    [metrics_host::PERF_KVM_PORT_IO, metrics_host::PERF_KVM_MMIO, metrics_host::PERF_KVM_EMULATIONS];
+/// What every exit is counted as.
+const GUEST_SWITCHES: [MetricId; 2] = [metrics_host::PERF_KVM_EXITS, metrics_host::PERF_KVM_ENTRIES];
 
 /// Counters of all CPUs, added up.
 pub(in crate::sampling) struct HostPerf {
@@ -166,9 +172,18 @@ impl HostPerf {
         let mut row = writer.row(Scope::Host, 0);
         match read {
             Ok(()) => {
+                // Guests do port I/O or have instructions emulated, and yet never exit or enter: this KVM (PVM, for one)
+                // does not pass those two tracepoints. Their 0 is no count.
+                let guests_run = metrics.iter().zip(&self.values).any(|(metric, value)| {
+                    *value > 0 && metric.is_some_and(|metric| GUEST_WORK.contains(&metric))
+                });
                 for ((metric, value), carried) in metrics.iter().zip(&self.values).zip(&self.carried) {
-                    if let Some(metric) = metric {
-                        row.set_u64(*metric, value.wrapping_add(*carried));
+                    let Some(metric) = metric else { continue };
+                    let total = value.wrapping_add(*carried);
+                    if total == 0 && guests_run && GUEST_SWITCHES.contains(metric) {
+                        row.fail(*metric, Availability::Unsupported);
+                    } else {
+                        row.set_u64(*metric, total);
                     }
                 }
                 row.stamp(Source::Perf, tick.mono_ns);
