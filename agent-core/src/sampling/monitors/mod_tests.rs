@@ -57,8 +57,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        // The times below are those of this period, whatever the default is.
+        let mut config = Config::default();
+        config.sampling.monitor_every_ticks = 10;
         Self {
-            monitors: Monitors::new(&Config::default()).unwrap(),
+            monitors: Monitors::new(&config).unwrap(),
             now_ns: 0,
             deliveries: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
