@@ -32,7 +32,7 @@ fn a_recorded_6_18_reads_as_what_its_files_say() {
     let some: Vec<&str> = pressure.lines().next().expect("line").split_whitespace().collect();
     let average: f64 = some[1].strip_prefix("avg10=").expect("avg10").parse().expect("number");
     let ppm = host.value(host::PRESSURE_CPU_SOME_10S).expect("avg10");
-    assert_eq!(format!("{:.2}", average), format!("{}.{:02}", ppm / 10_000, ppm % 10_000 / 100));
+    assert_eq!(format!("{average:.2}"), format!("{}.{:02}", ppm / 10_000, ppm % 10_000 / 100));
     let total: i64 = some[4].strip_prefix("total=").expect("total").parse().expect("number");
     assert_eq!(host.value(host::PRESSURE_CPU_SOME), Some(total * 1_000));
     assert_eq!(host.value(host::CLOCK_SOURCE), Some(1));
@@ -148,8 +148,11 @@ fn devices_come_and_go_and_rows_are_not_mixed_up() {
 
     // eth0 goes, tap7 comes: until the new plan is there, what is known is still right.
     let line = "  tap7: 55 1 0 0 0 0 0 0 66 1 0 0 0 0 0 0\n";
-    let changed: String =
-        before.lines().filter(|line| !line.contains("eth0")).map(|line| format!("{line}\n")).collect();
+    let changed = before.lines().filter(|line| !line.contains("eth0")).fold(String::new(), |text, line| {
+        text + line
+            + "
+"
+    });
     overwrite(&path, (changed + line).as_bytes());
     assert!(host.tick().layout_changed);
     assert_eq!(host.row(Scope::Net, eth0, net::RECEIVE).availability, Availability::Gone);
@@ -196,7 +199,8 @@ fn a_file_cut_short_emptied_or_garbled_is_an_error_and_heals() {
         let mut host = Host::open(Roots::below(folder.path()));
         host.round();
         let was: Vec<_> = host.all();
-        for bad in [&b""[..], &good[..good.len() / 2], &[0xff; 300], b"0 0 0 0 0 0 0 0\n", &[b'9'; 20_000]] {
+        let nines = vec![b'9'; 20_000];
+        for bad in [&b""[..], &good[..good.len() / 2], &[0xff; 300], b"0 0 0 0 0 0 0 0\n", nines.as_slice()] {
             overwrite(&path, bad);
             let asked = host.round();
             assert!(asked, "{file}: a new plan is asked for when it reads {} bytes", bad.len());
@@ -281,9 +285,9 @@ fn a_storm_of_interrupts_on_one_cpu_is_measured() {
 #[test]
 fn interrupts_of_a_large_host_are_read_over_many_ticks_and_add_up() {
     use std::fmt::Write as _;
-    let folder = copy("3.10");
     const CPUS: usize = 64;
     const LINES: u64 = 3_000;
+    let folder = copy("3.10");
     let mut text = " ".repeat(10);
     for cpu in 0..CPUS {
         let _ = write!(text, " CPU{cpu:<6}");
