@@ -179,10 +179,9 @@ pub struct CheckConfigArgs {
 
 /// `bartizan record`.
 #[derive(Args, Clone, Debug)]
-#[group(id = "what", required = true, multiple = false, args = ["out", "tree"])]
 pub struct RecordArgs {
     /// Write values, tick by tick, to this trace
-    #[arg(short, long, value_name = "TRACE")]
+    #[arg(short, long, value_name = "TRACE", required_unless_present = "tree", conflicts_with = "tree")]
     pub out: Option<PathBuf>,
     /// Copy the files the agent reads to this folder, to be looked at with --root
     #[arg(long, value_name = "DIR")]

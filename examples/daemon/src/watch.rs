@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How long a one-shot command waits between its two samples: rates need two.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Rounds of planning after which such a command shows what it has.
+const SETTLE_ROUNDS_MAX: usize = 64;
 /// How long the agent's threads have to end.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -63,9 +65,25 @@ impl Watch {
     /// # Errors
     /// When it cannot be made or its threads cannot be had.
     pub fn start(config: Config) -> Result<Self, Failure> {
-        let mut agent = Agent::new(config, Clock::System)?;
-        agent.start()?;
-        Ok(Self { agent })
+        let mut watch = Self::prepare(config)?;
+        watch.begin()?;
+        Ok(watch)
+    }
+
+    /// Makes an agent that does nothing until [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn prepare(config: Config) -> Result<Self, Failure> {
+        Ok(Self { agent: Agent::new(config, Clock::System)? })
+    }
+
+    /// Starts its threads.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        Ok(self.agent.start()?)
     }
 
     /// Everything that can be read.
@@ -107,11 +125,17 @@ impl Drop for Watch {
 pub fn look(config: Config, mut each: impl FnMut(&Reader)) -> Result<Reader, Failure> {
     let agent = Agent::new(config, Clock::System)?;
     let begin = Instant::now();
-    // The first round plans what the first tick reads; VMs found in it are planned and read in the second.
-    agent.maintain()?;
-    agent.step()?;
-    agent.maintain()?;
-    agent.step()?;
+    // A round plans a bounded number of VMs: on a full host it takes several until all are there.
+    let mut found = None;
+    for _ in 0..SETTLE_ROUNDS_MAX {
+        agent.maintain()?;
+        agent.step()?;
+        let now = Some(agent.reader().vms().len());
+        if now == found {
+            break;
+        }
+        found = now;
+    }
     each(agent.reader());
     std::thread::sleep(LOOK_INTERVAL.saturating_sub(begin.elapsed()));
     agent.maintain()?;

@@ -4,6 +4,8 @@ mod check_config;
 mod generate;
 pub mod metrics;
 mod output;
+mod record;
+mod replay;
 mod rules;
 mod run;
 mod show;
@@ -33,6 +35,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
         Command::Top(args) => crate::top::run(&common, &args),
-        other => Err(Failure::new(crate::exit::Code::Software, format!("{other:?} is not made yet"))),
+        Command::Record(args) => record::run(&common, &args),
+        Command::Replay(args) => replay::run(&common, &args),
     }
 }
