@@ -30,6 +30,9 @@ use theme::Theme;
 /// How long a key or a signal may wait at most.
 const LOOK_MS: u16 = 50;
 
+/// The shortest time the terminal library looks for an event at all: it takes zero for "too late".
+const EVENT_LOOK: Duration = Duration::from_millis(1);
+
 /// What VMs are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SortBy {
@@ -155,5 +158,5 @@ fn look_for_keys(signals: &Signals) -> Result<Keys, Failure> {
         return Ok(Keys::Lost);
     }
     // A resize arrives without a byte from the terminal.
-    Ok(if event::poll(Duration::ZERO)? { Keys::Waiting } else { Keys::None })
+    Ok(if event::poll(EVENT_LOOK)? { Keys::Waiting } else { Keys::None })
 }

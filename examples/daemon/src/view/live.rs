@@ -50,12 +50,10 @@ impl<W: Write> Live<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn say(&mut self, text: &str) -> io::Result<()> {
-        let mut bytes = self.erasure();
-        let _ = writeln!(bytes, "{text}");
-        for line in &self.picture {
-            let _ = writeln!(bytes, "{line}");
-        }
-        self.write(&bytes)
+        let lines = std::mem::take(&mut self.picture);
+        let result = self.replace(lines.len(), text.lines().chain(lines.iter().map(String::as_str)));
+        self.picture = lines;
+        result
     }
 
     /// Draws the picture anew, in the terminal's size of now.
@@ -71,12 +69,9 @@ impl<W: Write> Live<W> {
             usize::from(columns.max(COLUMNS_MIN)),
             usize::from(rows.max(ROWS_MIN)),
         );
-        let mut bytes = self.erasure();
-        for line in &lines {
-            let _ = writeln!(bytes, "{line}");
-        }
+        self.replace(self.picture.len(), lines.iter().map(String::as_str))?;
         self.picture = lines;
-        self.write(&bytes)
+        Ok(())
     }
 
     /// Leaves the picture where it is: what is said next comes below it.
@@ -84,14 +79,18 @@ impl<W: Write> Live<W> {
         self.picture.clear();
     }
 
-    /// What takes the picture off the screen.
-    fn erasure(&self) -> String {
-        if self.picture.is_empty() { String::new() } else { format!("\x1b[{}F\x1b[J", self.picture.len()) }
-    }
-
-    /// In one piece, so that the screen does not flicker.
-    fn write(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())?;
+    /// Writes lines over the last ones. Line by line, since some terminals keep a copy of a screen that is erased as
+    /// a whole; and in one piece, so that nothing flickers.
+    fn replace<'a>(&mut self, over: usize, lines: impl Iterator<Item = &'a str>) -> io::Result<()> {
+        let mut bytes = if over > 0 { format!("\x1b[{over}F") } else { String::new() };
+        for line in lines {
+            // Writing to a String cannot fail.
+            let _ = writeln!(bytes, "{line}\x1b[K");
+        }
+        if over > 0 {
+            bytes.push_str("\x1b[J");
+        }
+        self.out.write_all(bytes.as_bytes())?;
         self.out.flush()
     }
 }
@@ -301,6 +300,19 @@ mod tests {
                 assert!(line.width() <= columns, "{columns}: {line:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_goes_above_the_picture_and_the_screen_is_never_erased_whole() {
+        let mut bytes = Vec::new();
+        let mut live = Live::new(&mut bytes, Paint::new(ColorWhen::Never));
+        live.draw(&View::default(), "host").unwrap();
+        let height = live.picture.len();
+        live.say("an alert").unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (_, after) = text.split_once(&format!("\x1b[{height}F")).unwrap();
+        assert!(after.starts_with("an alert\x1b[K\nhost"), "{after:?}");
+        assert!(after.contains("watching for them") && after.ends_with("\x1b[K\n\x1b[J"), "{after:?}");
     }
 
     #[test]
