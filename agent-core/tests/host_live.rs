@@ -3,7 +3,7 @@
 
 mod host_support;
 
-use bartizan_core::config::Roots;
+use bartizan_core::config::{Config, Roots};
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::metrics::{Scope, Source, host, net};
 use bartizan_testkit::alloc::{CountingAllocator, count};
@@ -147,7 +147,7 @@ fn an_ordinary_user_is_told_what_is_closed_and_what_opens_it() {
         }
         return;
     }
-    let mut host = Host::open(Roots::default());
+    let mut host = with_tracepoints();
     host.round();
     assert!(host.value(host::MEMORY_TOTAL).is_some(), "what is open to all is read");
     assert!(host.value(host::CONTEXT_SWITCHES).is_some());
@@ -216,6 +216,13 @@ fn perf_events_count_what_happens() {
     assert!(host.value(host::PERF_PAGE_FAULTS_MINOR).expect("counted") >= after, "a new plan counts on");
 }
 
+/// Tracepoints are not asked for by default.
+fn with_tracepoints() -> Host {
+    let mut config = Config { limits: host_support::small_limits(), ..Config::default() };
+    config.sampling.kvm_tracepoints = true;
+    Host::with(config)
+}
+
 #[test]
 fn exits_of_a_real_guest_are_counted() {
     use bartizan_testkit::guest::Guest;
@@ -223,7 +230,7 @@ fn exits_of_a_real_guest_are_counted() {
     if let Some(what) = missing() {
         skip!("no guest can run: {what}");
     }
-    let mut host = Host::open(Roots::default());
+    let mut host = with_tracepoints();
     if host.read(host::PERF_KVM_EXITS).availability == Availability::Unsupported
         || host.report(Source::Perf).availability != Availability::Ok
     {

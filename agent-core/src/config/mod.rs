@@ -61,8 +61,11 @@ pub struct Sampling {
     pub monitor_every_ticks: u32,
     /// File descriptors the sampler may keep open; 0 takes what the soft limit leaves, less a reserve for the host.
     pub descriptors_max: u32,
-    /// `perf_event_open` counters: software events and `kvm:*` tracepoints.
+    /// `perf_event_open` counters: software and hardware events.
     pub perf_events: bool,
+    /// Also the `kvm:*` tracepoints. Off by default: each makes every guest's exit a little dearer, and opening and
+    /// closing them takes the kernel tens of milliseconds apiece.
+    pub kvm_tracepoints: bool,
     /// Tier for the threads of VMs: `auto`, `kept-fd` or `open-each`.
     pub thread_tier: ThreadTierChoice,
     /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
@@ -77,6 +80,7 @@ impl Default for Sampling {
             monitor_every_ticks: 60,
             descriptors_max: 0,
             perf_events: true,
+            kvm_tracepoints: false,
             thread_tier: ThreadTierChoice::Auto,
             kvm_tier: KvmTierChoice::Auto,
         }

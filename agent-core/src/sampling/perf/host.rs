@@ -1,6 +1,6 @@
 //! The host's own perf events.
 
-use super::{EVENTS, EVENTS_MAX, PerfGroup, PerfTarget};
+use super::{EVENTS, EVENTS_MAX, Kind, PerfGroup, PerfTarget};
 use crate::config::Config;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{FrameWriter, Tick};
@@ -17,11 +17,20 @@ const DESCRIPTORS_MAX: u64 = 2_048;
 /// goes.
 pub(crate) struct OpenCounters {
     cpus: Vec<u32>,
+    tracepoints: bool,
     group: PerfGroup,
     /// Of each event of the group; `None` for one that a CPU does not have.
     metrics: Vec<Option<MetricId>>,
     closed: Vec<(MetricId, Availability)>,
     remark: String,
+}
+
+impl OpenCounters {
+    /// Whether they are what is wanted now.
+    fn serve(&self, config: &Config, cpus: &[u32]) -> bool {
+        let wanted = &config.sampling;
+        wanted.perf_events && wanted.kvm_tracepoints == self.tracepoints && self.cpus == cpus
+    }
 }
 
 /// What no guest can do without an exit.
@@ -56,7 +65,7 @@ impl HostPerf {
         cpus: &[u32],
         kept: Option<&Arc<OpenCounters>>,
     ) -> Opened {
-        match kept.filter(|kept| kept.cpus == cpus && config.sampling.perf_events) {
+        match kept.filter(|kept| kept.serve(config, cpus)) {
             Some(kept) => Opened {
                 perf: Some(Self::of(Arc::clone(kept))),
                 closed: kept.closed.clone(),
@@ -92,7 +101,12 @@ impl HostPerf {
         let budget = usize::try_from(DESCRIPTORS_MAX.min(open_max)).unwrap_or(0);
         let mut closed = Vec::new();
         let mut wanted: Vec<(Event, MetricId)> = Vec::new();
+        let tracepoints = config.sampling.kvm_tracepoints;
         for event in EVENTS {
+            if !tracepoints && matches!(event.kind, Kind::Tracepoint(_)) {
+                closed.push((event.metric, Availability::Unsupported));
+                continue;
+            }
             match event.resolve(&config.roots) {
                 Ok(resolved) => wanted.push((resolved, event.metric)),
                 Err(availability) => closed.push((event.metric, availability)),
@@ -127,9 +141,12 @@ impl HostPerf {
         let count = |why| closed.iter().filter(|(_, closed)| *closed == why).count();
         let mut remark =
             format!("{} of {} events on {} CPUs", EVENTS.len() - closed.len(), EVENTS.len(), cpus.len());
+        if !tracepoints {
+            remark.push_str("; kvm:* tracepoints are not asked for (sampling.kvm_tracepoints)");
+        }
         if count(Availability::Unsupported) > left_out {
             remark.push_str(
-                ": this kernel or machine does not have the others (no PMU, or no such tracepoint)",
+                "; what else is missing this kernel or machine does not have (no PMU, or no such tracepoint)",
             );
         }
         if count(Availability::Denied) > 0 {
@@ -140,7 +157,14 @@ impl HostPerf {
         }
         let perf = (group.descriptors() > 0).then(|| {
             let (closed, remark) = (closed.clone(), remark.clone());
-            Self::of(Arc::new(OpenCounters { cpus: cpus.to_vec(), group, metrics, closed, remark }))
+            Self::of(Arc::new(OpenCounters {
+                cpus: cpus.to_vec(),
+                tracepoints,
+                group,
+                metrics,
+                closed,
+                remark,
+            }))
         });
         Opened { perf, closed, remark }
     }
