@@ -5,10 +5,10 @@ use crate::entry::{self, on_agent};
 use crate::error::btz_error;
 use crate::failure::Failure;
 use crate::quiet;
-use crate::status::{BTZ_ERR_BUSY, BTZ_ERR_FORKED, btz_status};
+use crate::status::{BTZ_ERR_BUSY, BTZ_ERR_FORKED, BTZ_ERR_MEMORY, btz_status};
 use crate::version::check_abi;
 use bartizan_core::config::Config;
-use bartizan_core::engine::{Agent, AgentState, Reader};
+use bartizan_core::engine::{Agent, AgentState, Reader, memory_bytes};
 use bartizan_core::sys::clock::Clock;
 use parking_lot::RwLock;
 use std::os::fd::{AsRawFd, RawFd};
@@ -71,6 +71,29 @@ fn busy() -> Failure {
     Failure::new(BTZ_ERR_BUSY, "another thread is in a call on this agent that excludes this one")
 }
 
+/// What an agent allocates besides what its limits decide, per VM and at all: queues, tables of names, vectors of
+/// descriptors. Generous; none of it is touched by asking.
+const ROOM_PER_VM_BYTES: usize = 4 * 1024;
+const ROOM_BYTES: usize = 4 * 1024 * 1024;
+
+/// Makes sure that there is memory before it is taken: not every queue and table can be allocated in a way that may
+/// fail, and one that fails otherwise aborts the process. The large tables are allocated fallibly all the same.
+fn room_for(config: &Config) -> Result<(), Failure> {
+    let bytes = (config.limits.vms as usize)
+        .saturating_mul(ROOM_PER_VM_BYTES)
+        .saturating_add(memory_bytes(config))
+        .saturating_add(ROOM_BYTES);
+    let mut room = Vec::<u8>::new();
+    let refused = || {
+        let message = format!("the declared limits need {bytes} bytes, which cannot be had; lower [limits]");
+        Failure::new(BTZ_ERR_MEMORY, message)
+    };
+    room.try_reserve_exact(bytes).map_err(|_| refused())?;
+    // Lest the compiler find that nobody uses it.
+    std::hint::black_box(room.as_ptr());
+    Ok(())
+}
+
 /// Makes an agent that does nothing yet: everything it will need to sample is allocated here, and a failing allocation
 /// is BTZ_ERR_MEMORY, not an abort. Then either btz_agent_start(), or btz_agent_step() and btz_agent_maintain().
 ///
@@ -97,6 +120,7 @@ pub unsafe extern "C" fn btz_agent_new(
             unsafe { btz_config::alive(config)? }.config.clone()
         };
         quiet::install_panic_hook();
+        room_for(&config)?;
         let agent = Agent::new(config, Clock::System)?;
         let reader = agent.reader().clone();
         let handle = Box::new(btz_agent {

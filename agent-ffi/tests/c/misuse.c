@@ -153,23 +153,7 @@ static void values(btz_agent *agent, btz_config *config) {
     CHECK(made == NULL && read == NULL);
 }
 
-/* Limits that no machine has memory for: an error, no abort. */
-static void too_much(void) {
-    static const char text[] =
-        "[limits]\nvms = 65536\nvcpus = 1048576\nvm_nics = 262144\nvm_disks = 262144\ncpus = 8192\n"
-        "block_devices = 16384\nnet_devices = 65536\nhistory_ticks = 3600\n";
-    btz_config *config = NULL;
-    btz_agent *agent = NULL;
-    uint64_t bytes = 0;
-    STATUS(BTZ_OK, btz_config_from_toml(BTZ_ABI_VERSION, text, strlen(text), &config, &error));
-    STATUS(BTZ_OK, btz_config_memory(config, &bytes));
-    printf("%llu bytes asked for\n", (unsigned long long)bytes);
-    STATUS(BTZ_ERR_MEMORY, btz_agent_new(BTZ_ABI_VERSION, config, &agent, &error));
-    CHECK(agent == NULL && error.message[0] != '\0');
-    STATUS(BTZ_OK, btz_config_free(config));
-}
-
-int main(int argc, char **argv) {
+int main(void) {
     btz_config *config = small_config(10);
     btz_agent *agent = small_agent(10);
     STATUS(BTZ_OK, btz_agent_maintain(agent, &error));
@@ -178,9 +162,6 @@ int main(int argc, char **argv) {
     dead_handles();
     sizes(agent, config);
     values(agent, config);
-    if (argc > 1 && strcmp(argv[1], "memory") == 0) {
-        too_much();
-    }
     STATUS(BTZ_OK, btz_agent_step(agent, &error));
     STATUS(BTZ_OK, btz_agent_free(agent));
     STATUS(BTZ_OK, btz_config_free(config));
