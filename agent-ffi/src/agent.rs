@@ -121,7 +121,9 @@ pub unsafe extern "C" fn btz_agent_new(
         };
         quiet::install_panic_hook();
         room_for(&config)?;
+        let bytes = memory_bytes(&config);
         let agent = Agent::new(config, Clock::System)?;
+        log::info!("an agent was made; its limits set aside {bytes} bytes");
         let reader = agent.reader().clone();
         let handle = Box::new(btz_agent {
             magic: AtomicU64::new(ALIVE),

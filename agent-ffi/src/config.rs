@@ -187,7 +187,7 @@ pub unsafe extern "C" fn btz_config_set_root(
 
 /// The memory that an agent with this configuration sets aside when it is made, in bytes: declared limits decide it, and
 /// ticks never ask for more. Pages of rows that nothing ever uses cost address space, not memory. What is opened per VM
-/// comes on top (docs/specification.md). Errors: BTZ_ERR_NULL, BTZ_ERR_HANDLE. Threads: one at a time per config.
+/// comes on top (SPECIFICATION.md). Errors: BTZ_ERR_NULL, BTZ_ERR_HANDLE. Threads: one at a time per config.
 /// Blocking: no. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn btz_config_memory(config: *const btz_config, out_bytes: *mut u64) -> btz_status {
