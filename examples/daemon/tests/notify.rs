@@ -77,6 +77,16 @@ fn thread(pid: Pid, name: &str) -> Option<Pid> {
     })
 }
 
+/// A thread that stands still until this is dropped: a process whose thread is traced cannot be reaped.
+struct Stopped(Pid);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Gone already, when the whole process is.
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
 #[test]
 fn the_watchdog_is_pinged_while_sampling_advances_and_not_when_it_is_stuck() {
     let manager = Manager::new();
@@ -88,13 +98,14 @@ fn the_watchdog_is_pinged_while_sampling_advances_and_not_when_it_is_stuck() {
     if let Err(errno) = ptrace::seize(sampler, ptrace::Options::empty()) {
         bartizan_testkit::skip!("ptrace is not allowed here: {errno}");
     }
+    let stopped = Stopped(sampler);
     ptrace::interrupt(sampler).unwrap();
     nix::sys::wait::waitpid(sampler, Some(nix::sys::wait::WaitPidFlag::__WALL)).unwrap();
     // One ping may have been on its way. After it, silence for far longer than the watchdog allows.
     while manager.hear(Duration::from_millis(300)).is_some_and(|message| message.contains("STATUS")) {}
     let _ = manager.hear(Duration::from_millis(1));
     assert_eq!(manager.hear(Duration::from_secs(2)), None, "a stuck sampler must not look alive");
-    ptrace::detach(sampler, None).unwrap();
+    drop(stopped);
     manager.until("WATCHDOG=1");
     daemon.stop();
 }
