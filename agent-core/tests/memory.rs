@@ -52,7 +52,7 @@ fn the_library_stays_within_what_is_promised() {
     let herd = Herd::builder(VMS).threads(6).start().expect("a herd");
     let pids = herd.pids();
     let mut seen = others;
-    let all = wait_until(Duration::from_secs(60), || {
+    let all = wait_until(Duration::from_mins(1), || {
         seen = fill_history(&agent, seen);
         let vms = agent.reader().vms();
         pids.iter().all(|pid| vms.iter().any(|vm| u32::try_from(vm.pid) == Ok(*pid)))

@@ -40,7 +40,7 @@ fn idle_row(samples: &[Samples], mode: Mode) -> Row {
     let ns = median(&differences);
     Row {
         value: ns / 1e3,
-        ratio: Some((ns / IDLE_NS_MAX, "1 us".into())),
+        ratio: Some((ns / IDLE_NS_MAX, "1 us")),
         goal: Goal::AtMost(1.0),
         ..row(idle, mode)
     }
