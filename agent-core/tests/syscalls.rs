@@ -128,10 +128,9 @@ fn arguments(call: &str) -> &str {
 /// reads compute an answer and wait for no one.
 fn never_blocks(call: &str) -> bool {
     match name_of(call) {
-        // Clocks that the vDSO does not answer, such as the thread's CPU time.
-        "clock_gettime" | "clock_getres" | "gettid" | "getpid" | "sched_yield" => true,
-        "pread64" | "read" | "preadv" | "lseek" | "close" => true,
-        "fstat" | "newfstatat" | "statx" => true,
+        // Clocks that the vDSO does not answer, such as the thread's CPU time; then what answers of an open file.
+        "clock_gettime" | "clock_getres" | "gettid" | "getpid" | "sched_yield" | "pread64" | "read"
+        | "preadv" | "lseek" | "close" | "fstat" | "newfstatat" | "statx" => true,
         // The standard library asserts in debug builds that what it closes is open.
         "fcntl" => call.contains("F_GETFD"),
         // Without O_NONBLOCK an open could wait for a FIFO's other end: only below the kernel's own file systems.
