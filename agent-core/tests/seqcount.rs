@@ -54,7 +54,9 @@ fn no_reader_sees_a_torn_row() {
             row.first.store(1, Relaxed);
             row.second.store(1, Relaxed);
         });
-        readers.into_iter().for_each(|reader| reader.join().expect("a reader"));
+        for reader in readers {
+            reader.join().expect("a reader");
+        }
         // Whoever comes after the writer gets its last word.
         let pair = || (row.first.load(Relaxed), row.second.load(Relaxed));
         assert_eq!(seqcount::read(&row.sequence, pair), Some((1, 1)));
