@@ -8,7 +8,7 @@
 //! below a kept `/proc/PID/task`. A third one can be added beside [`Thread::read`]; nothing else knows how a thread
 //! is read.
 
-use super::slot::{Budget, Slot};
+use super::slot::{Budget, open_at};
 use super::stat_line::{self, StatLine};
 use crate::config::ThreadTierChoice;
 use crate::sampling::SourceReport;
@@ -16,7 +16,9 @@ use crate::sampling::availability::Availability;
 use crate::sampling::metrics::Source;
 use crate::sampling::parse::{Form, parse_number};
 use nix::errno::Errno;
-use std::os::fd::BorrowedFd;
+use nix::sys::uio::pread;
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// One reading of `schedstat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,10 +44,11 @@ pub(super) fn parse_schedstat(bytes: &[u8]) -> Option<Schedstat> {
     Some(Schedstat { run_ns: next()?, wait_ns: next()?, timeslices: next()? })
 }
 
-/// One thread.
+/// One thread. Small on purpose: a thousand VMs have thousands of them, and between two ticks others have the caches.
 pub(super) struct Thread {
-    schedstat: Slot,
-    stat: Option<Slot>,
+    tid: i32,
+    /// Its `schedstat`, when it is kept open.
+    kept: Option<OwnedFd>,
     /// The last reading, which stands for the thread after its end.
     pub(super) last: Schedstat,
     /// Whether it has been read at all.
@@ -58,17 +61,18 @@ impl Thread {
         task_dir: BorrowedFd<'_>,
         tid: i32,
         choice: ThreadTierChoice,
-        with_stat: bool,
         budget: &mut Budget,
     ) -> Result<Self, Errno> {
-        let name = format!("{tid}/schedstat");
-        let budget = (choice != ThreadTierChoice::OpenEach).then_some(budget);
-        let schedstat = match Slot::probe(task_dir, &name, budget) {
-            Err(Errno::ESRCH | Errno::ENOENT) => Slot::unread(&name)?,
-            other => other?,
+        let name = Name::new(tid, b"/schedstat");
+        let kept = match open_at(task_dir, name.as_c_str()?) {
+            Err(Errno::ESRCH | Errno::ENOENT) if is_gone(task_dir, tid) => None,
+            opened => {
+                let file = opened?;
+                let at_offset = pread(&file, &mut [0; 64], 0).is_ok();
+                Some(file).filter(|_| at_offset && choice != ThreadTierChoice::OpenEach && budget.take())
+            }
         };
-        let stat = if with_stat { Some(Slot::unread(&format!("{tid}/stat"))?) } else { None };
-        Ok(Self { schedstat, stat, last: Schedstat::default(), known: false })
+        Ok(Self { tid, kept, last: Schedstat::default(), known: false })
     }
 
     /// Reads `schedstat`; returns whether the thread ran since the reading before.
@@ -77,30 +81,72 @@ impl Thread {
     /// `ESRCH` when the thread is gone; `EBADMSG` for text that makes no sense.
     pub(super) fn read(&mut self, task_dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<bool, Errno> {
         // Three numbers of at most 20 digits.
-        let bytes = match self.schedstat.read(task_dir, &mut buffer[..64]) {
-            Err(Errno::ENOENT) => return Err(Errno::ESRCH),
-            other => other?,
+        let buffer = &mut buffer[..64];
+        let length = match &self.kept {
+            Some(file) => pread(file, buffer, 0)?,
+            None => read_once(task_dir, &Name::new(self.tid, b"/schedstat"), buffer)?,
         };
-        let now = parse_schedstat(bytes).ok_or(Errno::EBADMSG)?;
+        let now = parse_schedstat(&buffer[..length]).ok_or(Errno::EBADMSG)?;
         let ran = self.known && now != self.last;
         self.last = now;
         self.known = true;
         Ok(ran)
     }
 
-    /// Reads `stat` of a vCPU thread.
+    /// Reads `stat`.
     pub(super) fn read_stat(&self, task_dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<StatLine, Errno> {
-        let slot = self.stat.as_ref().ok_or(Errno::ENOSYS)?;
-        match slot.read(task_dir, buffer) {
-            Ok(bytes) => stat_line::parse(bytes).ok_or(Errno::EBADMSG),
-            Err(Errno::ENOENT) => Err(Errno::ESRCH),
-            Err(errno) => Err(errno),
-        }
+        let length = read_once(task_dir, &Name::new(self.tid, b"/stat"), buffer)?;
+        stat_line::parse(&buffer[..length]).ok_or(Errno::EBADMSG)
     }
 
     pub(super) const fn is_kept(&self) -> bool {
-        self.schedstat.is_kept()
+        self.kept.is_some()
     }
+}
+
+/// `TID/FILE` with a terminating zero, put together without allocating.
+struct Name {
+    bytes: [u8; NAME_BYTES],
+    begin: usize,
+}
+
+/// Ten digits, the longest file name, and the zero.
+const NAME_BYTES: usize = 10 + 10 + 1;
+
+impl Name {
+    fn new(tid: i32, file: &[u8]) -> Self {
+        let mut bytes = [0; NAME_BYTES];
+        let end = NAME_BYTES - 1 - file.len();
+        bytes[end..NAME_BYTES - 1].copy_from_slice(file);
+        let mut begin = end;
+        let mut rest = tid.unsigned_abs();
+        loop {
+            begin -= 1;
+            bytes[begin] = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+            if rest == 0 {
+                return Self { bytes, begin };
+            }
+        }
+    }
+
+    fn as_c_str(&self) -> Result<&CStr, Errno> {
+        CStr::from_bytes_with_nul(&self.bytes[self.begin..]).map_err(|_| Errno::EINVAL)
+    }
+}
+
+/// Opens, reads and closes; a thread that is gone is `ESRCH` whichever step notices.
+fn read_once(task_dir: BorrowedFd<'_>, name: &Name, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let opened = open_at(task_dir, name.as_c_str()?);
+    match opened.and_then(|file| nix::unistd::read(file, buffer)) {
+        Err(Errno::ENOENT) => Err(Errno::ESRCH),
+        other => other,
+    }
+}
+
+/// Whether a file is missing because its thread is, and not because this kernel has no such file.
+fn is_gone(task_dir: BorrowedFd<'_>, tid: i32) -> bool {
+    Name::new(tid, b"/stat").as_c_str().is_ok_and(|name| open_at(task_dir, name).is_err())
 }
 
 /// How the threads of a VM are read, and why.
@@ -147,7 +193,7 @@ mod tests {
         let tid = nix::unistd::gettid().as_raw();
         let mut buffer = [0; 4096];
         for (choice, kept) in [(ThreadTierChoice::Auto, true), (ThreadTierChoice::OpenEach, false)] {
-            let mut thread = Thread::open(dir.as_fd(), tid, choice, true, &mut Budget::new(4)).unwrap();
+            let mut thread = Thread::open(dir.as_fd(), tid, choice, &mut Budget::new(4)).unwrap();
             assert_eq!(thread.is_kept(), kept);
             assert_eq!(thread.read(dir.as_fd(), &mut buffer), Ok(false), "the first reading has none before");
             let before = thread.last;
@@ -174,9 +220,8 @@ mod tests {
         let dir = open_directory(Path::new("/proc/self/task")).unwrap();
         let mut budget = Budget::new(4);
         let mut buffer = [0; 4096];
-        let mut kept = Thread::open(dir.as_fd(), tid, ThreadTierChoice::Auto, false, &mut budget).unwrap();
-        let mut each =
-            Thread::open(dir.as_fd(), tid, ThreadTierChoice::OpenEach, false, &mut budget).unwrap();
+        let mut kept = Thread::open(dir.as_fd(), tid, ThreadTierChoice::Auto, &mut budget).unwrap();
+        let mut each = Thread::open(dir.as_fd(), tid, ThreadTierChoice::OpenEach, &mut budget).unwrap();
         kept.read(dir.as_fd(), &mut buffer).unwrap();
         each.read(dir.as_fd(), &mut buffer).unwrap();
         let last = kept.last;
@@ -189,6 +234,14 @@ mod tests {
         assert_eq!(kept.read(dir.as_fd(), &mut buffer), Err(Errno::ESRCH));
         assert_eq!(each.read(dir.as_fd(), &mut buffer), Err(Errno::ESRCH));
         assert_eq!(kept.last, last);
+    }
+
+    #[test]
+    fn names_are_put_together_digit_by_digit() {
+        for tid in [0, 7, 10, 4_194_304, i32::MAX] {
+            let name = Name::new(tid, b"/schedstat");
+            assert_eq!(name.as_c_str().unwrap().to_str().unwrap(), format!("{tid}/schedstat"));
+        }
     }
 
     #[test]

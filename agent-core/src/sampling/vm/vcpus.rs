@@ -53,12 +53,15 @@ enum Fate {
 
 /// What one tick is to read.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of one thing whether it is due")]
 pub(super) struct Turn {
     pub(super) tick: Tick,
     /// Whether this is the plan's first tick.
     pub(super) fresh: bool,
     /// Whether each vCPU thread's `stat` is read.
     pub(super) with_stat: bool,
+    /// Whether the rows of what did not run are written nevertheless, to say how old their values are.
+    pub(super) with_quiet: bool,
     /// Whether KVM's counters are read even if no vCPU ran; otherwise those of the tick before hold.
     pub(super) with_kvm: bool,
 }
@@ -109,8 +112,8 @@ impl Threads {
         budget: &mut Budget,
     ) -> Self {
         let mut refused = None;
-        let mut open = |tid, with_stat| {
-            let thread = Thread::open(task_dir.as_fd(), tid, choice, with_stat, budget);
+        let mut open = |tid| {
+            let thread = Thread::open(task_dir.as_fd(), tid, choice, budget);
             thread.map_err(|errno| refused = Some(errno)).ok()
         };
         let fate = Fate::Unread;
@@ -118,15 +121,12 @@ impl Threads {
             .vcpus
             .iter()
             .filter_map(|vcpu| {
-                let thread = open(vcpu.tid, true)?;
+                let thread = open(vcpu.tid)?;
                 Some(Vcpu { row: vcpu.entity.row, thread, last_ran_ns: 0, ran: Ok(false), fate })
             })
             .collect();
-        let others: Vec<_> = info
-            .other_threads
-            .iter()
-            .filter_map(|tid| Some(Other { thread: open(*tid, false)?, fate }))
-            .collect();
+        let others: Vec<_> =
+            info.other_threads.iter().filter_map(|tid| Some(Other { thread: open(*tid)?, fate })).collect();
         let threads =
             || vcpus.iter().map(|vcpu| &vcpu.thread).chain(others.iter().map(|other| &other.thread));
         let kept = threads().filter(|thread| thread.is_kept()).count();
@@ -186,7 +186,9 @@ impl Threads {
         if progressing > 0 {
             self.last_ran_ns = turn.tick.mono_ns;
         }
-        self.put_sums(turn, progressing, batch);
+        if turn.with_quiet || turn.with_kvm || seen.motion != Motion::Quiet {
+            self.put_sums(turn, progressing, batch);
+        }
         seen
     }
 
@@ -274,6 +276,10 @@ impl Vcpu {
         writer: &mut FrameWriter,
     ) {
         let stat = turn.with_stat.then(|| self.thread.read_stat(task_dir, &mut buffer[..]));
+        let nothing_new = self.ran == Ok(false) && !turn.with_kvm && !turn.with_stat;
+        if nothing_new && !turn.with_quiet {
+            return;
+        }
         // Read last, and written from the buffer it was read into.
         let reading = if turn.with_kvm { kvm.read_vcpu(index, buffer, sums) } else { None };
         let mut row = writer.row(Scope::Vcpu, self.row);
