@@ -55,6 +55,15 @@ fn misuse_is_answered_with_error_codes() {
     with_both(["gcc", "clang"], "c/misuse.c", &[C], &[]);
 }
 
+/// And it says what that costs; the figures of a release build stand in SPECIFICATION.md.
+#[test]
+fn the_library_can_be_loaded_at_run_time() {
+    let linked = Linked::new();
+    let Some(program) = linked.compile("gcc", "c/footprint.c", &[C]) else { skip!("gcc does not run") };
+    let library = crate::toolchain::built().join("libbartizan.so");
+    run(&program, &[library.to_str().expect("UTF-8")]);
+}
+
 #[test]
 fn memory_that_cannot_be_had_is_an_error() {
     with_both(["gcc", "clang"], "c/memory.c", &[C], &[]);
