@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from bartizan import Agent, AgentState, Alert, AlertState, FaultedError, Metric, Severity, _stream
-from conftest import LONG_S, open_fds
+from conftest import LONG_S, open_fds, wait_until
 
 Talkative = Callable[[int], dict[str, Any]]
 
@@ -75,29 +76,36 @@ def test_the_descriptor_is_readable_while_alerts_wait(talkative: Talkative) -> N
 
 
 def test_the_gil_is_released_while_waiting(talkative: Talkative, monkeypatch: pytest.MonkeyPatch) -> None:
-    # One single wait: a thread that could run only between two of them would come too late.
+    # One single wait, which ends when another thread has done a hundred things and causes an alert.
     monkeypatch.setattr(_stream, "_LOOK_S", LONG_S)
+    waiting, done, seen = threading.Event(), 0, []
+    polled = _stream.Queue.awaited
+
+    @contextlib.contextmanager
+    def awaited(queue: _stream.Queue) -> Iterator[tuple[int, int]]:
+        with polled(queue) as descriptors:
+            waiting.set()
+            yield descriptors
+            seen.append(done)
+
+    monkeypatch.setattr(_stream.Queue, "awaited", awaited)
     with Agent(talkative(1), threads=False) as agent:
         agent.maintain()
-        waiting = threading.Event()
-        polled = _stream.Queue.awaited
-
-        def awaited(queue: _stream.Queue) -> Any:
-            waiting.set()
-            return polled(queue)
-
-        monkeypatch.setattr(_stream.Queue, "awaited", awaited)
 
         def make_progress() -> None:
+            nonlocal done
             waiting.wait(LONG_S)
-            time.sleep(0.2)
+            for _ in range(100):
+                done += 1
+                time.sleep(0.001)
             agent.step()
 
         other = threading.Thread(target=make_progress)
         other.start()
-        got = list(zip(range(1), agent.alerts(timeout=LONG_S / 2), strict=False))
+        alert = next(agent.alerts(timeout=LONG_S))
         other.join()
-    assert [alert.rule for _, alert in got] == ["test-total"]
+    assert alert.rule == "test-total"
+    assert seen == [100]
 
 
 def test_closing_wakes_who_waits(talkative: Talkative, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,18 +138,21 @@ def test_a_signal_handler_may_close_what_the_main_thread_waits_for(talkative: Ta
 
 
 def test_several_threads_share_the_alerts(talkative: Talkative) -> None:
-    with Agent(talkative(5)) as agent:
-        got: list[int] = []
+    agent, got = Agent(talkative(5), threads=False), list[int]()
 
-        def take() -> None:
-            got.extend(alert.sequence for alert in agent.alerts(timeout=1))
+    def take() -> None:
+        got.extend(alert.sequence for alert in agent.alerts())
 
-        takers = [threading.Thread(target=take) for _ in range(3)]
-        for taker in takers:
-            taker.start()
-        for taker in takers:
-            taker.join()
-        assert sorted(got) == [1, 2, 3, 4, 5]
+    takers = [threading.Thread(target=take, daemon=True) for _ in range(3)]
+    for taker in takers:
+        taker.start()
+    agent.maintain()
+    agent.step()
+    wait_until(lambda: agent.accounting().delivered == 5, "all were fetched")
+    agent.close()
+    for taker in takers:
+        taker.join(LONG_S)
+    assert sorted(got) == [1, 2, 3, 4, 5]
 
 
 def test_a_failed_agent_does_not_keep_anybody_waiting(talkative: Talkative, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,10 +209,17 @@ def test_asyncio_ends_when_none_came_in_time(talkative: Talkative) -> None:
     assert len(asyncio.run(run())) == 3
 
 
-def test_asyncio_can_be_cancelled_while_it_waits_and_leaves_nothing(talkative: Talkative) -> None:
+def test_asyncio_can_be_cancelled_while_it_waits_and_leaves_nothing(
+    talkative: Talkative, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_stream, "_LOOK_S", 10 * LONG_S)
+
+    def registered() -> int:
+        return len(asyncio.get_running_loop()._selector.get_map())  # type: ignore[attr-defined]
+
     async def run() -> None:
         with Agent(talkative(1), threads=False) as agent:
-            before = open_fds()
+            before, registered_before = open_fds(), registered()
 
             async def consume() -> None:
                 async for _ in agent.stream():
@@ -210,14 +228,15 @@ def test_asyncio_can_be_cancelled_while_it_waits_and_leaves_nothing(talkative: T
             for _ in range(3):
                 task = asyncio.create_task(consume())
                 await asyncio.sleep(0.05)
-                assert len(open_fds()) == len(before) + 2
+                assert len(open_fds()) == len(before) + 2 and registered() == registered_before + 2
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-                assert open_fds() == before
+                assert open_fds() == before and registered() == registered_before
             agent.maintain()
-            agent.step()
-            assert [alert.rule async for alert in agent.stream(timeout=0)] == ["test-total"]
+            asyncio.get_running_loop().call_later(0.1, agent.step)
+            alert = await asyncio.wait_for(anext(agent.stream()), LONG_S)
+            assert alert.rule == "test-total"
 
     asyncio.run(run())
 
