@@ -41,6 +41,9 @@ wheel: ## Build the Python wheel into bindings/python/dist
 fuzz: ## Run one fuzz target for a while: make fuzz TARGET=qmp SECONDS_MAX=60 (needs a nightly toolchain and cargo-fuzz)
 	BARTIZAN_FUZZ_TARGET=$(TARGET) cargo +nightly fuzz run fuzz --features libfuzzer -- -max_total_time=$(or $(SECONDS_MAX),60)
 
+uninstall: ## Take away what install installed (PREFIX=, DESTDIR=)
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" tools/install --uninstall
+
 clean: ## Remove what was built
 	cargo clean
 	rm -rf bindings/python/dist bindings/python/build
