@@ -159,7 +159,7 @@ impl Agent {
     /// in force after its next [`step`](Agent::step).
     ///
     /// # Errors
-    /// [`RunnerError::NeedsRestart`] when limits, roots or the alerts' handling differ, which are fixed when the agent
+    /// [`RunnerError::NeedsRestart`] when limits or roots differ, which are fixed when the agent
     /// is made; [`RunnerError::Rule`] when a rule makes no sense. The old configuration then stays in force, whole.
     pub fn reload(&self, config: Config) -> Result<(), RunnerError> {
         self.usable()?;
