@@ -16,6 +16,7 @@
 //! [`engine`] is the only module that knows the order.
 
 pub mod alerts;
+pub mod checks;
 pub mod config;
 pub mod detection;
 pub mod engine;

@@ -1,0 +1,3 @@
+//! Is each VM really isolated, and is this host really configured as promised?
+
+pub mod parse;

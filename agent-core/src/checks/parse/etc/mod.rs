@@ -1,0 +1,1 @@
+//! Configuration as text: what an administrator or a package wrote.

@@ -1,0 +1,1 @@
+//! Files with a format of their own: disk images, executables, certificates, package databases.

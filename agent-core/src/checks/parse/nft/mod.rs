@@ -1,0 +1,1 @@
+//! The kernel's packet filter, as netlink tells it.

@@ -1,0 +1,1 @@
+//! What `/proc` says of one process, and of sockets.
