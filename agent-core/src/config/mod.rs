@@ -42,6 +42,8 @@ pub struct Config {
     pub budget: Budget,
     /// How alerts are handled.
     pub alerts: Alerts,
+    /// Checks of isolation and configuration.
+    pub checks: Checks,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.
@@ -209,6 +211,38 @@ pub struct Alerts {
 impl Default for Alerts {
     fn default() -> Self {
         Self { per_rule_per_minute_max: 60 }
+    }
+}
+
+/// Checks of isolation and configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checks {
+    /// Whether an agent runs checks at all.
+    pub enabled: bool,
+    /// Time between two full runs, which are only the net below events, in seconds: 10 to 86,400.
+    pub sweep_s: u32,
+    /// Work is done in slices of about this long, in milliseconds, with a pause of nine times as long after each: 1 to
+    /// 1,000.
+    pub slice_ms: u32,
+    /// Where rule files (`*.toml`) are added: an absolute path on the host that is looked at.
+    pub folder: String,
+    /// The waivers: an absolute path on the host that is looked at.
+    pub waivers: String,
+    /// Names of checks that are switched off.
+    pub off: Vec<String>,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sweep_s: 600,
+            slice_ms: 5,
+            folder: "/etc/bartizan/checks.d".to_owned(),
+            waivers: "/etc/bartizan/waivers.toml".to_owned(),
+            off: Vec::new(),
+        }
     }
 }
 

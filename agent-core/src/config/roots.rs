@@ -17,6 +17,8 @@ pub struct Roots {
     pub run: PathBuf,
     /// Where debugfs is mounted.
     pub debugfs: PathBuf,
+    /// `/`: everything else, such as `/etc`, `/usr` and `/var`.
+    pub root: PathBuf,
 }
 
 impl Default for Roots {
@@ -27,6 +29,7 @@ impl Default for Roots {
             cgroup: "/sys/fs/cgroup".into(),
             run: "/run".into(),
             debugfs: "/sys/kernel/debug".into(),
+            root: "/".into(),
         }
     }
 }
@@ -41,6 +44,7 @@ impl Roots {
             cgroup: root.join("sys/fs/cgroup"),
             run: root.join("run"),
             debugfs: root.join("sys/kernel/debug"),
+            root: root.to_owned(),
         }
     }
 

@@ -45,6 +45,8 @@ pub const RANGES: &[Range] = &[
     range("discovery.full_scan_s", 1, 86_400, |c| c.discovery.full_scan_s),
     range("budget.cpu_permille", 0, 1_000, |c| c.budget.cpu_permille),
     range("alerts.per_rule_per_minute_max", 1, 100_000, |c| c.alerts.per_rule_per_minute_max),
+    range("checks.sweep_s", 10, 86_400, |c| c.checks.sweep_s),
+    range("checks.slice_ms", 1, 1_000, |c| c.checks.slice_ms),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -71,6 +73,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         }
     }
     roots(config, &mut mistakes);
+    for (key, path) in [("folder", &config.checks.folder), ("waivers", &config.checks.waivers)] {
+        if !path.starts_with('/') || path.contains('\0') {
+            let message = format!("`checks.{key}` is {path:?}; an absolute path is expected here");
+            mistakes.push(Mistake::at(&["checks", key], message));
+        }
+    }
     tenants(config, &mut mistakes);
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
@@ -89,12 +97,13 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
 
 fn roots(config: &Config, mistakes: &mut Vec<Mistake>) {
     let roots = &config.roots;
-    let all: [(&str, &Path); 5] = [
+    let all: [(&str, &Path); 6] = [
         ("proc", &roots.proc),
         ("sys", &roots.sys),
         ("cgroup", &roots.cgroup),
         ("run", &roots.run),
         ("debugfs", &roots.debugfs),
+        ("root", &roots.root),
     ];
     for (key, path) in all {
         if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {

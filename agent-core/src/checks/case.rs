@@ -1,0 +1,106 @@
+//! One rule looking at one subject: which facts it saw is what its finding will show, and what makes it look again.
+
+use super::declared::Truth;
+use super::fact::{Fact, Unavailable, Value};
+use super::facts::{FactId, Facts};
+use super::reasoning;
+use super::vm::Vm;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// One rule looking at the host or at one VM.
+pub struct Case<'a> {
+    facts: &'a Facts,
+    vm: Option<&'a Arc<Vm>>,
+    seen: RefCell<Vec<(FactId, Arc<Fact>)>>,
+}
+
+impl<'a> Case<'a> {
+    /// A case about the host, or about a VM.
+    #[must_use]
+    pub fn new(facts: &'a Facts, vm: Option<&'a Arc<Vm>>) -> Self {
+        Self { facts, vm, seen: RefCell::default() }
+    }
+
+    /// The VM that is looked at; `None` for the host.
+    #[must_use]
+    pub fn vm(&self) -> Option<&Arc<Vm>> {
+        self.vm
+    }
+
+    /// A fact: of the VM that is looked at when its name begins with `vm.`, of the host otherwise.
+    #[must_use]
+    pub fn fact(&self, key: &str) -> Arc<Fact> {
+        match self.vm {
+            Some(vm) if key.starts_with("vm.") => self.fact_of(vm, key),
+            _ => self.saw(FactId { vm: None, key: key.into() }, None),
+        }
+    }
+
+    /// A fact of some VM.
+    #[must_use]
+    pub fn fact_of(&self, vm: &Arc<Vm>, key: &str) -> Arc<Fact> {
+        self.saw(FactId { vm: Some(vm.id), key: key.into() }, Some(vm))
+    }
+
+    /// Every VM on the host.
+    #[must_use]
+    pub fn vms(&self) -> Vec<Arc<Vm>> {
+        // Looked at as a fact, so that a VM that comes or goes makes the rule look again.
+        let _ = self.saw(FactId { vm: None, key: "vms.list".into() }, None);
+        self.facts.vms().to_vec()
+    }
+
+    /// Every VM other than the one that is looked at.
+    #[must_use]
+    pub fn others(&self) -> Vec<Arc<Vm>> {
+        let own = self.vm.map(|vm| vm.id);
+        self.vms().into_iter().filter(|vm| Some(vm.id) != own).collect()
+    }
+
+    /// The value of a fact, or what a rule that needs it comes to without it.
+    ///
+    /// # Errors
+    /// [`Truth::Unknown`] with the fact's name and why.
+    pub fn value(&self, key: &str) -> Result<Value, Truth> {
+        let fact = self.fact(key);
+        fact.value.clone().map_err(|why| Truth::Unknown(key.to_owned(), why))
+    }
+
+    /// The value of a fact that may be absent.
+    ///
+    /// # Errors
+    /// [`Truth::Unknown`] when it could not be read for another reason.
+    pub fn optional(&self, key: &str) -> Result<Option<Value>, Truth> {
+        match self.fact(key).value.clone() {
+            Ok(value) => Ok(Some(value)),
+            Err(Unavailable::Absent) => Ok(None),
+            Err(why) => Err(Truth::Unknown(key.to_owned(), why)),
+        }
+    }
+
+    /// What a compiled-in reasoning comes to.
+    #[must_use]
+    pub fn reason(&self, name: &str) -> Truth {
+        match reasoning::find(name) {
+            Some(reason) => reason(self).unwrap_or_else(|truth| truth),
+            // Rules are checked when they are read; this is one that was not.
+            None => Truth::Unknown(name.to_owned(), Unavailable::NotExposed("no such reasoning".to_owned())),
+        }
+    }
+
+    /// Every fact that was looked at, once each, in that order.
+    #[must_use]
+    pub fn into_seen(self) -> Vec<(FactId, Arc<Fact>)> {
+        self.seen.into_inner()
+    }
+
+    fn saw(&self, id: FactId, vm: Option<&Arc<Vm>>) -> Arc<Fact> {
+        if let Some((_, fact)) = self.seen.borrow().iter().find(|(known, _)| *known == id) {
+            return Arc::clone(fact);
+        }
+        let fact = self.facts.get(&id, vm);
+        self.seen.borrow_mut().push((id, Arc::clone(&fact)));
+        fact
+    }
+}

@@ -1,0 +1,432 @@
+//! The checks at work: one full run at the start, then only what changed, and a full run now and then as the net.
+//!
+//! ```text
+//! inotify, VMs, time ─▶ facts marked ─▶ read again ─▶ those that say something else ─▶ rules that saw them ─▶ board
+//! ```
+//! Work is done in slices ([`Checker::work`]) so that whoever drives it keeps its own time. Nothing here is on the hot
+//! path: a checker allocates, opens files and may wait for a slow disk. It belongs on a thread of its own.
+
+use super::board::{Board, Key, State};
+use super::declared::RuleSet;
+use super::declared::rule::Scope;
+use super::facts::{FactId, Facts, Gather, PROVIDERS, Refresh, provider};
+use super::finding::{Finding, Subject, Verdict};
+use super::host::HostFiles;
+use super::judge::judge;
+use super::vm::{Vm, VmId};
+use super::waiver::Waivers;
+use super::watch::Watch;
+use super::{rules_files, vms_of};
+use crate::config::Config;
+use crate::sys::clock::{Clock, thread_cpu_ns};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+const NS_PER_S: u64 = 1_000_000_000;
+/// When a VM's facts are read again after it was found, in seconds: VMMs drop privileges and load filters late.
+const VM_AGAIN_S: [u64; 2] = [1, 10];
+/// How often a VM's facts are read again after that, in seconds.
+const VM_EVERY_S: u64 = 60;
+
+/// The checks at work.
+pub struct Checker {
+    rules: Arc<RuleSet>,
+    facts: Facts,
+    waivers: Waivers,
+    waivers_path: String,
+    checks_d: String,
+    rules_off: Vec<String>,
+    clock: Clock,
+    board: Arc<Board>,
+    watch: Option<Watch>,
+    sweep_ns: u64,
+    /// What each finding depends on, and the other way round.
+    depends_on: HashMap<Key, Vec<FactId>>,
+    dependents: HashMap<FactId, HashSet<Key>>,
+    marked: VecDeque<FactId>,
+    queue: VecDeque<Key>,
+    queued: HashSet<Key>,
+    agenda: Agenda,
+    /// The full run under way is over when the queue is empty.
+    sweeping: bool,
+    state: State,
+}
+
+/// What is due when, in nanoseconds of the monotonic clock.
+#[derive(Default)]
+struct Agenda {
+    sweep_ns: u64,
+    /// Providers that are asked every so often.
+    providers: HashMap<&'static str, u64>,
+    /// VMs: how often each was read, and when it is read next.
+    vms: HashMap<VmId, (usize, u64)>,
+}
+
+impl Checker {
+    /// A checker that has looked at nothing yet; `config` says where the host is, which rules are off and how often.
+    ///
+    /// # Errors
+    /// When the kernel has no descriptor to give.
+    pub fn new(config: &Config, clock: Clock) -> nix::Result<Self> {
+        let host = HostFiles::new(config.roots.clone());
+        let live = host.is_live();
+        let rules = Arc::new(rules_files::in_force(&host, &config.checks.folder, &config.checks.off));
+        let waivers = rules_files::waivers(&host, &config.checks.waivers);
+        let board = Arc::new(Board::new(Arc::clone(&rules))?);
+        let watch = if live { Watch::new().ok() } else { None };
+        let mut checker = Self {
+            rules,
+            facts: Facts::of_host(Gather::new(host, clock.clone())),
+            waivers,
+            waivers_path: config.checks.waivers.clone(),
+            checks_d: config.checks.folder.clone(),
+            rules_off: config.checks.off.clone(),
+            clock,
+            board,
+            watch,
+            sweep_ns: u64::from(config.checks.sweep_s.max(1)) * NS_PER_S,
+            depends_on: HashMap::new(),
+            dependents: HashMap::new(),
+            marked: VecDeque::new(),
+            queue: VecDeque::new(),
+            queued: HashSet::new(),
+            agenda: Agenda::default(),
+            sweeping: false,
+            state: State::default(),
+        };
+        checker.start_sweep();
+        Ok(checker)
+    }
+
+    /// What is known, for anybody to read.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// The facts that were read.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Readable when something the facts were read from changed; `None` where nothing announces changes.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(Watch::fd)
+    }
+
+    /// When there is something to do even if nothing is announced, in nanoseconds of the monotonic clock.
+    #[must_use]
+    pub fn due_ns(&self) -> u64 {
+        if !self.queue.is_empty() || !self.marked.is_empty() {
+            return 0;
+        }
+        let vms = self.agenda.vms.values().map(|(_, due)| *due);
+        vms.chain(self.agenda.providers.values().copied()).chain([self.agenda.sweep_ns]).min().unwrap_or(0)
+    }
+
+    /// Says which VMs there are now.
+    pub fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
+        let now = self.clock.mono_ns();
+        let there: HashSet<VmId> = vms.iter().map(|vm| vm.id).collect();
+        let before: HashMap<VmId, Arc<Vm>> =
+            self.facts.vms().iter().map(|vm| (vm.id, Arc::clone(vm))).collect();
+        for gone in before.keys().filter(|id| !there.contains(id)) {
+            self.forget(*gone);
+        }
+        let fresh: Vec<VmId> =
+            vms.iter().filter(|vm| before.get(&vm.id) != Some(vm)).map(|vm| vm.id).collect();
+        let marked = self.facts.set_vms(vms);
+        self.marked.extend(marked);
+        for id in fresh {
+            self.agenda.vms.insert(id, (0, now + VM_AGAIN_S[0] * NS_PER_S));
+            // One that is known under another name, or with more threads, is read again whole.
+            let marked = self.facts.mark(|fact| fact.vm == Some(id));
+            self.marked.extend(marked);
+            self.enqueue_vm(id);
+        }
+    }
+
+    /// Takes up a waiver. It holds until it expires or this checker ends; whoever wants it to last writes it to the
+    /// waivers' file.
+    ///
+    /// # Errors
+    /// When it lacks an owner, a reason, a value or a last day.
+    pub fn waive(&mut self, waiver: super::waiver::Waiver) -> Result<(), super::waiver::WaiverError> {
+        self.waivers.add(waiver)?;
+        let keys: Vec<Key> = self.depends_on.keys().copied().collect();
+        self.enqueue_all(keys);
+        Ok(())
+    }
+
+    /// Works for at most about this long; whether there is more to do at once. A single step that the kernel holds up
+    /// is not interrupted.
+    pub fn work(&mut self, budget_ns: u64) -> bool {
+        let (cpu_before, deadline) = (thread_cpu_ns(), self.clock.mono_ns().saturating_add(budget_ns));
+        self.notice();
+        self.mark_due();
+        let out_of_time = |clock: &Clock| clock.mono_ns() >= deadline;
+        if !self.marked.is_empty() {
+            self.facts.new_round();
+        }
+        while let Some(id) = self.marked.pop_front() {
+            if self.facts.refresh(&id)
+                && let Some(keys) = self.dependents.get(&id)
+            {
+                let keys: Vec<Key> = keys.iter().copied().collect();
+                self.enqueue_all(keys);
+            }
+            if out_of_time(&self.clock) {
+                break;
+            }
+        }
+        while self.marked.is_empty()
+            && let Some(key) = self.queue.pop_front()
+        {
+            self.queued.remove(&key);
+            self.judge(key);
+            if out_of_time(&self.clock) {
+                break;
+            }
+        }
+        self.watch_fresh();
+        self.state.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before);
+        let more = !self.marked.is_empty() || !self.queue.is_empty();
+        if !more && std::mem::take(&mut self.sweeping) {
+            self.state.sweeps += 1;
+            self.state.swept_at_ns = self.clock.wall_ns();
+        }
+        self.state.facts = self.facts.len() as u64;
+        self.state.watched = self.watch.as_ref().map_or(0, |watch| watch.len() as u64);
+        self.board.set_state(self.state);
+        more
+    }
+
+    /// Starts a full run: every fact is read again, every rule judged.
+    pub fn start_sweep(&mut self) {
+        self.agenda.sweep_ns = self.clock.mono_ns().saturating_add(self.sweep_ns);
+        self.sweeping = true;
+        self.facts.new_round();
+        self.marked.clear();
+        self.facts.mark(|_| true);
+        for index in 0..self.rules.rules().len() {
+            if self.rules.rules()[index].scope == Scope::Host {
+                self.enqueue(Key { vm: None, rule: place(index) });
+            }
+        }
+        for vm in self.facts.vms().to_vec() {
+            self.enqueue_vm(vm.id);
+        }
+        self.report_problems();
+    }
+
+    fn enqueue_vm(&mut self, vm: VmId) {
+        for index in 0..self.rules.rules().len() {
+            if self.rules.rules()[index].scope != Scope::Host {
+                self.enqueue(Key { vm: Some(vm), rule: place(index) });
+            }
+        }
+    }
+
+    fn enqueue_all(&mut self, keys: Vec<Key>) {
+        for key in keys {
+            self.enqueue(key);
+        }
+    }
+
+    fn enqueue(&mut self, key: Key) {
+        if self.queued.insert(key) {
+            self.queue.push_back(key);
+        }
+    }
+
+    fn forget(&mut self, vm: VmId) {
+        self.board.remove_vm(vm);
+        self.agenda.vms.remove(&vm);
+        self.queue.retain(|key| key.vm != Some(vm));
+        self.queued.retain(|key| key.vm != Some(vm));
+        self.marked.retain(|id| id.vm != Some(vm));
+        let keys: Vec<Key> = self.depends_on.keys().filter(|key| key.vm == Some(vm)).copied().collect();
+        for key in keys {
+            self.set_dependencies(key, Vec::new());
+        }
+        // What other VMs' findings saw of it is gone: they look again.
+        let facts: Vec<FactId> = self.dependents.keys().filter(|id| id.vm == Some(vm)).cloned().collect();
+        for id in facts {
+            let keys: Vec<Key> = self.dependents.remove(&id).unwrap_or_default().into_iter().collect();
+            self.enqueue_all(keys);
+        }
+    }
+
+    fn judge(&mut self, key: Key) {
+        let subject = match key.vm {
+            None => Subject::Host,
+            Some(id) => match self.facts.vms().iter().find(|vm| vm.id == id) {
+                Some(vm) => Subject::Vm(Arc::clone(vm)),
+                None => return,
+            },
+        };
+        let now = self.clock.wall_ns();
+        let rules = Arc::clone(&self.rules);
+        let Some(rule) = rules.rules().get(key.rule as usize) else { return };
+        let judgement = judge(rule, &self.facts, &subject, now);
+        let mut finding = judgement.finding;
+        finding.waived = self.waivers.of(&finding, now);
+        self.set_dependencies(key, judgement.depends_on);
+        self.board.put(key, finding);
+    }
+
+    fn set_dependencies(&mut self, key: Key, after: Vec<FactId>) {
+        let before = self.depends_on.remove(&key).unwrap_or_default();
+        if before != after {
+            for id in &before {
+                if let Some(keys) = self.dependents.get_mut(id) {
+                    keys.remove(&key);
+                }
+            }
+            for id in &after {
+                self.dependents.entry(id.clone()).or_default().insert(key);
+            }
+        }
+        if !after.is_empty() {
+            self.depends_on.insert(key, after);
+        }
+    }
+
+    /// Marks what was announced to have changed.
+    fn notice(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        let changed = watch.changed();
+        if changed.overflow {
+            return self.start_sweep();
+        }
+        if changed.paths.is_empty() {
+            return;
+        }
+        let marked = self.facts.mark_paths(|path| {
+            changed.paths.iter().any(|changed| std::path::Path::new(path).starts_with(changed))
+        });
+        self.marked.extend(marked);
+        let touches = |file: &str| {
+            let file = std::path::Path::new(file);
+            changed.paths.iter().any(|path| file.starts_with(path) || path.starts_with(file))
+        };
+        if touches(&self.checks_d) || touches(&self.waivers_path) {
+            self.reload();
+        }
+        // Watches that went with a file are set again on what is there now.
+        for path in self.facts.paths_below(&changed.paths) {
+            watch_one(&mut self.watch, &path);
+        }
+    }
+
+    /// Reads rules and waivers again.
+    fn reload(&mut self) {
+        let host = HostFiles::new(self.facts.roots());
+        self.rules = Arc::new(rules_files::in_force(&host, &self.checks_d, &self.rules_off));
+        self.waivers = rules_files::waivers(&host, &self.waivers_path);
+        self.board.restart(Arc::clone(&self.rules));
+        (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());
+        self.queue.clear();
+        self.queued.clear();
+        self.start_sweep();
+    }
+
+    /// Marks what is read again because of the time.
+    fn mark_due(&mut self) {
+        let now = self.clock.mono_ns();
+        if now >= self.agenda.sweep_ns {
+            self.start_sweep();
+        }
+        for provider in PROVIDERS.iter().flat_map(|table| table.iter()) {
+            let Refresh::Seconds(period) = provider.refresh else { continue };
+            let due =
+                self.agenda.providers.entry(provider.name).or_insert(now + u64::from(period) * NS_PER_S);
+            if now >= *due {
+                *due = now + u64::from(period) * NS_PER_S;
+                self.marked.extend(self.facts.mark(|id| is_of(id, provider.name)));
+            }
+        }
+        let due: Vec<VmId> =
+            self.agenda.vms.iter().filter(|(_, (_, due))| now >= *due).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some((times, next)) = self.agenda.vms.get_mut(&id) {
+                *times += 1;
+                *next = match VM_AGAIN_S.get(*times) {
+                    Some(after) => now + (after - VM_AGAIN_S[*times - 1]) * NS_PER_S,
+                    None => now + VM_EVERY_S * NS_PER_S,
+                };
+            }
+            let of_vm = |fact: &FactId| {
+                fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| p.refresh == Refresh::Vm)
+            };
+            self.marked.extend(self.facts.mark(of_vm));
+        }
+    }
+
+    fn watch_fresh(&mut self) {
+        for path in self.facts.fresh_paths() {
+            watch_one(&mut self.watch, &path);
+        }
+        let (folder, waivers) = (self.checks_d.clone(), self.waivers_path.clone());
+        watch_one(&mut self.watch, &folder);
+        watch_one(&mut self.watch, &waivers);
+    }
+
+    /// Rules that cannot be used are findings of their own: nobody must think that they pass.
+    fn report_problems(&mut self) {
+        let problems = self.rules.problems().iter().map(ToString::to_string);
+        let waivers = self.waivers.problem.iter().map(|problem| format!("{}: {problem}", self.waivers_path));
+        let now = self.clock.wall_ns();
+        for (index, problem) in problems.chain(waivers).enumerate() {
+            log::warn!("checks: {problem}");
+            self.board.put(Key { vm: None, rule: PROBLEMS_FROM + place(index) }, broken(&problem, now));
+        }
+    }
+}
+
+/// Findings about broken rules stand behind all others.
+const PROBLEMS_FROM: u32 = 1 << 24;
+
+fn broken(problem: &str, now_ns: i64) -> Finding {
+    Finding {
+        rule: "rules.broken".into(),
+        severity: super::Severity::High,
+        subject: Subject::Host,
+        outcomes: Vec::new(),
+        note: problem.to_owned(),
+        verdict: Verdict::Error,
+        waived: None,
+        first_seen_ns: now_ns,
+        changed_at_ns: now_ns,
+        changed_from: None,
+        flaps: 0,
+    }
+}
+
+fn watch_one(watch: &mut Option<Watch>, path: &str) {
+    if let Some(watch) = watch {
+        watch.add(std::path::Path::new(path));
+    }
+}
+
+fn is_of(id: &FactId, name: &str) -> bool {
+    id.key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// One full run over a host, live or recorded, with its VMs.
+///
+/// # Errors
+/// When the kernel has no descriptor to give.
+pub fn run_once(config: &Config, clock: Clock) -> nix::Result<Checker> {
+    let mut checker = Checker::new(config, clock)?;
+    checker.set_vms(vms_of(config));
+    while checker.work(u64::MAX) {}
+    Ok(checker)
+}

@@ -1,0 +1,200 @@
+//! What providers read the host through: it notes every path, so that a change of the path finds the facts it matters
+//! to, and keeps what was parsed, so that a file that did not change is not parsed again.
+
+use crate::checks::fact::Unavailable;
+use crate::checks::host::{Content, HostFiles, Meta};
+use crate::checks::vm::Vm;
+use crate::sys::clock::Clock;
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of a small text: the usual limit for one file.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Paths one fact may be read from; a fact that reads more is read again by the full sweep alone.
+const INPUTS_MAX: usize = 4_096;
+
+type Stamp = (u64, u64, u64, i64, i64);
+type Parsed = Result<Arc<dyn Any + Send + Sync>, Unavailable>;
+
+/// Reads the host for providers.
+pub struct Gather {
+    host: HostFiles,
+    clock: Clock,
+    vms: Vec<Arc<Vm>>,
+    round: Cell<u64>,
+    inputs: RefCell<Vec<Arc<str>>>,
+    documents: RefCell<HashMap<(TypeId, String), (Stamp, Parsed)>>,
+    memo: RefCell<HashMap<(TypeId, String), Memo>>,
+}
+
+struct Memo {
+    round: u64,
+    value: Arc<dyn Any + Send + Sync>,
+    inputs: Vec<Arc<str>>,
+}
+
+impl Gather {
+    /// Reads a host's files.
+    #[must_use]
+    pub fn new(host: HostFiles, clock: Clock) -> Self {
+        Self {
+            host,
+            clock,
+            vms: Vec::new(),
+            round: Cell::new(0),
+            inputs: RefCell::default(),
+            documents: RefCell::default(),
+            memo: RefCell::default(),
+        }
+    }
+
+    /// The host's files, for what the covers below do not do. Paths used there are not noted: see [`note`](Self::note).
+    #[must_use]
+    pub fn host(&self) -> &HostFiles {
+        &self.host
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The VMs on the host.
+    #[must_use]
+    pub fn vms(&self) -> &[Arc<Vm>] {
+        &self.vms
+    }
+
+    pub(super) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
+        self.vms = vms;
+    }
+
+    pub(super) fn new_round(&mut self) {
+        self.round.set(self.round.get() + 1);
+        self.memo.get_mut().clear();
+    }
+
+    /// Notes that a fact depends on a path.
+    pub fn note(&self, path: &str) {
+        let mut inputs = self.inputs.borrow_mut();
+        if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
+            inputs.push(path.into());
+        }
+    }
+
+    /// The bytes of a regular file.
+    ///
+    /// # Errors
+    /// See [`HostFiles::read`].
+    pub fn read(&self, path: &str, bytes_max: usize) -> Result<Content, Unavailable> {
+        self.note(path);
+        self.host.read(path, bytes_max)
+    }
+
+    /// A text of at most 1 MiB; bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// See [`HostFiles::read`].
+    pub fn text(&self, path: &str) -> Result<String, Unavailable> {
+        let bytes = self.read(path, TEXT_BYTES_MAX)?.bytes;
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// What is said of a file, links followed.
+    ///
+    /// # Errors
+    /// See [`HostFiles::meta`].
+    pub fn meta(&self, path: &str) -> Result<Meta, Unavailable> {
+        self.note(path);
+        self.host.meta(path)
+    }
+
+    /// The names in a folder, sorted.
+    ///
+    /// # Errors
+    /// See [`HostFiles::list`].
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Unavailable> {
+        self.note(path);
+        self.host.list(path)
+    }
+
+    /// Where a symbolic link points, as it is written.
+    ///
+    /// # Errors
+    /// See [`HostFiles::link`].
+    pub fn link(&self, path: &str) -> Result<String, Unavailable> {
+        self.note(path);
+        self.host.link(path)
+    }
+
+    /// A file, parsed. What was parsed is kept for as long as the file does not change (device, inode, size, times);
+    /// files of `/proc` and `/sys`, which have no size, are parsed once a round.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the parser refuses it.
+    pub fn document<T: Send + Sync + 'static>(
+        &self,
+        path: &str,
+        bytes_max: usize,
+        parse: impl FnOnce(&[u8]) -> Result<T, Unavailable>,
+    ) -> Result<Arc<T>, Unavailable> {
+        self.note(path);
+        let stamp: Stamp = self.host.meta(path)?.into();
+        let key = (TypeId::of::<T>(), path.to_owned());
+        let lasting = stamp.2 > 0 && !path.starts_with("/proc/") && !path.starts_with("/sys/");
+        if !lasting {
+            let parsed = self.memo(path, |gather| {
+                gather.host.read(path, bytes_max).and_then(|content| parse(&content.bytes)).map(Arc::new)
+            });
+            return (*parsed).clone();
+        }
+        if let Some((known, parsed)) = self.documents.borrow().get(&key)
+            && *known == stamp
+        {
+            return parsed.clone().and_then(downcast);
+        }
+        let content = self.host.read(path, bytes_max)?;
+        let parsed: Parsed =
+            parse(&content.bytes).map(|parsed| Arc::new(parsed) as Arc<dyn Any + Send + Sync>);
+        self.documents.borrow_mut().insert(key, (content.meta.into(), parsed.clone()));
+        parsed.and_then(downcast)
+    }
+
+    /// Something that several facts are made of, made once a round. `name` and its type say which it is.
+    pub fn memo<T: Send + Sync + 'static>(&self, name: &str, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        let key = (TypeId::of::<T>(), name.to_owned());
+        let known = self.memo.borrow().get(&key).filter(|memo| memo.round == self.round.get()).map(|memo| {
+            for path in &memo.inputs {
+                self.note(path);
+            }
+            Arc::clone(&memo.value)
+        });
+        if let Some(value) = known.and_then(|value| value.downcast::<T>().ok()) {
+            return value;
+        }
+        let (value, inputs) = self.noting(make);
+        for path in &inputs {
+            self.note(path);
+        }
+        let value = Arc::new(value);
+        let memo =
+            Memo { round: self.round.get(), value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>, inputs };
+        self.memo.borrow_mut().insert(key, memo);
+        value
+    }
+
+    /// Does something, and says which paths it noted.
+    pub(super) fn noting<T>(&self, work: impl FnOnce(&Self) -> T) -> (T, Vec<Arc<str>>) {
+        let before = self.inputs.take();
+        let result = work(self);
+        (result, self.inputs.replace(before))
+    }
+}
+
+fn downcast<T: Send + Sync + 'static>(parsed: Arc<dyn Any + Send + Sync>) -> Result<Arc<T>, Unavailable> {
+    parsed.downcast::<T>().map_err(|_| Unavailable::Failed("kept under a wrong type".to_owned()))
+}

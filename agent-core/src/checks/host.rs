@@ -1,0 +1,308 @@
+//! Reads the host's files, or a recorded host's, without being led astray.
+//!
+//! Paths are the host's own (`/etc/ssh/sshd_config`); where they really are is the business of [`Roots`]. Everything is
+//! opened with openat2(2): links of `/proc` that lead anywhere are not followed, and below a recorded root nothing leads
+//! out of it. What is read and what is said of it (owner, mode) come from one descriptor, so that a path that changes
+//! meanwhile cannot mix the two. Nothing but regular files is read, so a FIFO cannot hold the agent up.
+
+use super::fact::Unavailable;
+use crate::config::Roots;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
+use nix::sys::stat::{FileStat, fstat};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Entries of one folder that are looked at.
+const ENTRIES_MAX: usize = 65_536;
+
+/// The host's files.
+#[derive(Debug)]
+pub struct HostFiles {
+    roots: Roots,
+}
+
+/// What one descriptor says of the file behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// Type and permissions, as stat(2) has them.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The device it stands for, of a device node.
+    pub rdev: u64,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last changed in content, nanoseconds since the epoch.
+    pub mtime_ns: i64,
+    /// When it was last changed at all, nanoseconds since the epoch.
+    pub ctime_ns: i64,
+}
+
+/// A file's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What was said of it by the descriptor that was read.
+    pub meta: Meta,
+}
+
+impl HostFiles {
+    /// The files below some roots.
+    #[must_use]
+    pub fn new(roots: Roots) -> Self {
+        Self { roots }
+    }
+
+    /// Whether this is the very host the agent runs on.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.roots.is_live()
+    }
+
+    /// The roots.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Where a path of the host really is: to hand to what takes paths, such as inotify.
+    #[must_use]
+    pub fn real(&self, path: &str) -> PathBuf {
+        let (base, rest) = self.place(path);
+        if rest.is_empty() { base.to_owned() } else { base.join(rest) }
+    }
+
+    /// Reads a regular file of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// When it is not there, may not be read, is no regular file, or is longer.
+    pub fn read(&self, path: &str, bytes_max: usize) -> Result<Content, Unavailable> {
+        let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        let meta = Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?);
+        if meta.mode & libc::S_IFMT != libc::S_IFREG {
+            return Err(Unavailable::Malformed(format!("{path} is no regular file")));
+        }
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+        File::from(fd)
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|error| why(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)), path))?;
+        if bytes.len() > bytes_max {
+            return Err(Unavailable::TooMuch(format!("{path} is longer than {bytes_max} bytes")));
+        }
+        Ok(Content { bytes, meta })
+    }
+
+    /// What is said of a file, links followed.
+    ///
+    /// # Errors
+    /// When it is not there, or a folder on the way may not be searched.
+    pub fn meta(&self, path: &str) -> Result<Meta, Unavailable> {
+        let fd = self.open(path, OFlag::O_PATH)?;
+        Ok(Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?))
+    }
+
+    /// The names in a folder, sorted.
+    ///
+    /// # Errors
+    /// When it is not there, may not be listed, or holds more than 65,536 names.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Unavailable> {
+        let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
+        let mut folder = nix::dir::Dir::from_fd(fd).map_err(|errno| why(errno, path))?;
+        let mut names = Vec::new();
+        for entry in folder.iter() {
+            let entry = entry.map_err(|errno| why(errno, path))?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+            if names.len() > ENTRIES_MAX {
+                return Err(Unavailable::TooMuch(format!("{path} holds more than {ENTRIES_MAX} names")));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Where a symbolic link points, as it is written.
+    ///
+    /// # Errors
+    /// When it is not there, is no link, or may not be read.
+    pub fn link(&self, path: &str) -> Result<String, Unavailable> {
+        let (base, rest) = self.place(path);
+        let (folder, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+        let folder = if folder.is_empty() { "." } else { folder };
+        let base = open_base(base).map_err(|errno| why(errno, path))?;
+        let how = self.how(OFlag::O_PATH | OFlag::O_DIRECTORY);
+        let folder = openat2(&base, folder, how).map_err(|errno| why(errno, path))?;
+        let target = readlinkat(folder.as_fd(), name).map_err(|errno| why(errno, path))?;
+        Ok(target.to_string_lossy().into_owned())
+    }
+
+    /// Opens a path for something that [`read`](Self::read) does not do.
+    ///
+    /// # Errors
+    /// When it is not there or may not be opened.
+    pub fn open(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Unavailable> {
+        let (base, rest) = self.place(path);
+        let base = open_base(base).map_err(|errno| why(errno, path))?;
+        let rest = if rest.is_empty() { "." } else { rest };
+        openat2(&base, rest, self.how(flags)).map_err(|errno| why(errno, path))
+    }
+
+    fn how(&self, flags: OFlag) -> OpenHow {
+        let mut resolve = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        if !self.is_live() {
+            resolve |= ResolveFlag::RESOLVE_IN_ROOT;
+        }
+        OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)
+    }
+
+    /// The root that a path belongs to, and the rest of the path.
+    fn place<'p>(&self, path: &'p str) -> (&Path, &'p str) {
+        let roots: [(&str, &Path); 5] = [
+            ("/sys/kernel/debug", &self.roots.debugfs),
+            ("/sys/fs/cgroup", &self.roots.cgroup),
+            ("/sys", &self.roots.sys),
+            ("/proc", &self.roots.proc),
+            ("/run", &self.roots.run),
+        ];
+        for (prefix, root) in roots {
+            match path.strip_prefix(prefix) {
+                Some("") => return (root, ""),
+                Some(rest) if rest.starts_with('/') => return (root, rest.trim_start_matches('/')),
+                _ => {}
+            }
+        }
+        (&self.roots.root, path.trim_start_matches('/'))
+    }
+}
+
+impl Meta {
+    fn of(stat: &FileStat) -> Self {
+        let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+        Self {
+            identity: (stat.st_dev, stat.st_ino),
+            mode: stat.st_mode,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            rdev: stat.st_rdev,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
+            ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// The permission bits, with set-user-ID, set-group-ID and sticky.
+    #[must_use]
+    pub const fn permissions(&self) -> u32 {
+        self.mode & 0o7777
+    }
+
+    /// `file`, `directory`, `socket`, `fifo`, `block`, `character`, `link`, or `other`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.mode & libc::S_IFMT {
+            libc::S_IFREG => "file",
+            libc::S_IFDIR => "directory",
+            libc::S_IFSOCK => "socket",
+            libc::S_IFIFO => "fifo",
+            libc::S_IFBLK => "block",
+            libc::S_IFCHR => "character",
+            libc::S_IFLNK => "link",
+            _ => "other",
+        }
+    }
+}
+
+impl From<Meta> for (u64, u64, u64, i64, i64) {
+    /// What changes when the content may have: the key of a cache.
+    fn from(meta: Meta) -> Self {
+        (meta.identity.0, meta.identity.1, meta.size, meta.mtime_ns, meta.ctime_ns)
+    }
+}
+
+fn open_base(base: &Path) -> nix::Result<OwnedFd> {
+    nix::fcntl::open(
+        base,
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )
+}
+
+/// What an errno means for whoever wanted to know.
+#[must_use]
+pub fn why(errno: Errno, path: &str) -> Unavailable {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR => Unavailable::Absent,
+        Errno::EACCES => {
+            Unavailable::Denied(format!("{path}: {errno}; needs CAP_DAC_READ_SEARCH or its owner"))
+        }
+        Errno::EPERM => {
+            Unavailable::Denied(format!("{path}: {errno}; refused by the kernel (lockdown, ptrace or LSM)"))
+        }
+        // A process that ended between two calls.
+        Errno::ESRCH => Unavailable::Gone,
+        // Files of /sys that exist for hardware that is not there.
+        Errno::ENODEV | Errno::ENXIO | Errno::EOPNOTSUPP | Errno::ENODATA => {
+            Unavailable::NotExposed(format!("{path}: {errno}"))
+        }
+        Errno::ELOOP | Errno::EXDEV => {
+            Unavailable::Malformed(format!("{path}: leads where it must not: {errno}"))
+        }
+        errno => Unavailable::Failed(format!("{path}: {errno}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_recorded_root_is_not_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outside = tempfile::tempdir().expect("a folder");
+        std::fs::write(outside.path().join("secret"), "x").expect("a file");
+        std::fs::create_dir_all(folder.path().join("etc")).expect("a folder");
+        symlink(outside.path().join("secret"), folder.path().join("etc/absolute")).expect("a link");
+        symlink("../../../../../../etc/hostname", folder.path().join("etc/upwards")).expect("a link");
+        std::fs::write(folder.path().join("etc/real"), "here").expect("a file");
+        symlink("/etc/real", folder.path().join("etc/inside")).expect("a link");
+        let host = HostFiles::new(Roots::below(folder.path()));
+        assert_eq!(host.read("/etc/absolute", 10), Err(Unavailable::Absent));
+        assert_eq!(host.read("/etc/upwards", 10), Err(Unavailable::Absent));
+        assert_eq!(host.read("/etc/inside", 10).expect("a file").bytes, b"here", "as it would on that host");
+        assert_eq!(host.link("/etc/inside"), Ok("/etc/real".to_owned()));
+        assert_eq!(host.list("/etc").expect("a folder"), ["absolute", "inside", "real", "upwards"]);
+    }
+
+    #[test]
+    fn a_fifo_does_not_hold_the_agent_up_and_a_long_file_is_not_half_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        nix::unistd::mkfifo(&folder.path().join("fifo"), nix::sys::stat::Mode::S_IRUSR).expect("a fifo");
+        std::fs::write(folder.path().join("long"), "12345").expect("a file");
+        let host = HostFiles::new(Roots::below(folder.path()));
+        assert!(matches!(host.read("/fifo", 10), Err(Unavailable::Malformed(_))));
+        assert!(matches!(host.read("/long", 4), Err(Unavailable::TooMuch(_))));
+        assert_eq!(host.read("/long", 5).expect("a file").bytes, b"12345");
+        assert_eq!(host.meta("/fifo").expect("meta").kind(), "fifo");
+    }
+
+    #[test]
+    fn links_of_proc_that_lead_anywhere_are_not_followed() {
+        let host = HostFiles::new(Roots::default());
+        assert!(matches!(host.read("/proc/self/exe", 1 << 30), Err(Unavailable::Malformed(_))));
+        assert!(host.link("/proc/self/exe").expect("a link").starts_with('/'));
+        assert!(host.read("/proc/self/status", 1 << 16).is_ok());
+    }
+}

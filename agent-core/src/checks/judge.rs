@@ -1,0 +1,89 @@
+//! One rule, one subject, the facts: one finding. A rule that panics is broken, and says so; the others go on.
+
+use super::case::Case;
+use super::declared::rule::{Facet, Rule};
+use super::declared::{Condition, Truth};
+use super::fact::Fact;
+use super::facts::{FactId, Facts};
+use super::finding::{Finding, Outcome, Subject, Verdict, unknown};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A finding, and every fact that went into it: when one of them changes, the rule is to look again.
+pub struct Judgement {
+    /// What was found.
+    pub finding: Finding,
+    /// What it depends on.
+    pub depends_on: Vec<FactId>,
+}
+
+/// Judges one rule for one subject.
+#[must_use]
+pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judgement {
+    let mut finding = Finding {
+        rule: rule.id.as_str().into(),
+        severity: rule.severity,
+        subject: subject.clone(),
+        outcomes: Vec::new(),
+        note: String::new(),
+        verdict: Verdict::NotApplicable,
+        waived: None,
+        first_seen_ns: now_ns,
+        changed_at_ns: now_ns,
+        changed_from: None,
+        flaps: 0,
+    };
+    let mut depends_on = Vec::new();
+    if let Some(when) = &rule.when {
+        let (truth, seen) = guarded(when, facts, subject);
+        depends_on.extend(seen.into_iter().map(|(id, _)| id));
+        let apart = match truth {
+            Ok(Truth::Holds) => None,
+            Ok(Truth::Fails(why) | Truth::NotApplicable(why)) => Some((Verdict::NotApplicable, why)),
+            Ok(Truth::Unknown(key, why)) => {
+                let note = format!("whether it applies is not known: {}", unknown(&key, &why));
+                Some((Verdict::Unknown, note))
+            }
+            Err(panic) => Some((Verdict::Error, panic)),
+        };
+        if let Some((verdict, note)) = apart {
+            finding.verdict = verdict;
+            finding.note = note;
+            return Judgement { finding, depends_on };
+        }
+    }
+    for (facet, condition) in rule.facets() {
+        let (truth, seen) = guarded(condition, facts, subject);
+        finding.outcomes.push(outcome(rule, facet, truth, &seen));
+        depends_on.extend(seen.into_iter().map(|(id, _)| id));
+    }
+    finding.verdict = finding.outcomes.iter().map(|o| o.verdict).max().unwrap_or(Verdict::NotApplicable);
+    depends_on.sort_unstable();
+    depends_on.dedup();
+    Judgement { finding, depends_on }
+}
+
+type Seen = Vec<(FactId, Arc<Fact>)>;
+
+fn guarded(condition: &Condition, facts: &Facts, subject: &Subject) -> (Result<Truth, String>, Seen) {
+    let case = Case::new(facts, subject.vm());
+    let truth = catch_unwind(AssertUnwindSafe(|| condition.judge(&case)));
+    let truth = truth.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        format!("the rule is broken: {text}")
+    });
+    (truth, case.into_seen())
+}
+
+fn outcome(rule: &Rule, facet: Facet, truth: Result<Truth, String>, seen: &Seen) -> Outcome {
+    let (verdict, reason, unknown_why) = match truth {
+        Ok(Truth::Holds) => (Verdict::Pass, String::new(), ""),
+        Ok(Truth::Fails(why)) => (Verdict::Fail, why, ""),
+        Ok(Truth::NotApplicable(why)) => (Verdict::NotApplicable, why, ""),
+        Ok(Truth::Unknown(key, why)) => (Verdict::Unknown, unknown(&key, &why), why.name()),
+        Err(panic) => (Verdict::Error, panic, ""),
+    };
+    let evidence = seen.iter().map(|(_, fact)| Arc::clone(fact)).collect();
+    Outcome { facet, verdict, reason, unknown_why, expected: rule.expectation(facet), evidence }
+}

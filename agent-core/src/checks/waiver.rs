@@ -1,0 +1,284 @@
+//! Waivers: somebody answers for a finding, for a value that was observed, until a day. The verdict stays what it is.
+//!
+//! ```toml
+//! [[waiver]]
+//! rule = "cpu.smt-policy"            # a rule's name; * stands for anything
+//! subject = "host"                   # or a VM's name or UUID; * stands for anything
+//! observed = "smt:active=1"          # as the finding shows it; another value and the waiver holds no more
+//! owner = "ops@example.com"
+//! reason = "single-tenant host until the March refit"
+//! expires = "2027-03-31"             # the last day, UTC
+//! ```
+
+use super::finding::{Finding, Subject, Waived};
+use super::pattern::like;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Bytes of a waiver file.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+const NS_PER_DAY: i64 = 86_400 * 1_000_000_000;
+
+/// One waiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// Which rules: a name, in which `*` stands for anything.
+    pub rule: String,
+    /// Which subjects: `host`, or a VM's name or UUID, in which `*` stands for anything.
+    pub subject: String,
+    /// What was observed when it was given, as [`Finding::observed`] shows it.
+    pub observed: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day it holds, `YYYY-MM-DD`, UTC.
+    pub expires: String,
+    /// Where it was decided.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ticket: String,
+}
+
+/// The waivers in force, and what was wrong with the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waivers {
+    list: Vec<Waiver>,
+    /// What is wrong with the file: none of its waivers is used then.
+    pub problem: Option<String>,
+}
+
+/// A waiver that cannot be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaiverError(String);
+
+impl fmt::Display for WaiverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WaiverError {}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    waiver: Vec<Waiver>,
+}
+
+impl Waivers {
+    /// Reads a file's text. With a mistake in it none of its waivers holds: a broken waiver must not let more pass
+    /// than was meant.
+    ///
+    /// # Errors
+    /// What is wrong, with its line.
+    pub fn parse(text: &str) -> Result<Self, WaiverError> {
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            WaiverError(format!("line {line}: {}", error.message()))
+        })?;
+        for waiver in &document.waiver {
+            waiver.check()?;
+        }
+        Ok(Self { list: document.waiver, problem: None })
+    }
+
+    /// Waivers that cannot be read: none holds.
+    #[must_use]
+    pub fn broken(problem: String) -> Self {
+        Self { list: Vec::new(), problem: Some(problem) }
+    }
+
+    /// Every waiver, those that have expired too.
+    #[must_use]
+    pub fn list(&self) -> &[Waiver] {
+        &self.list
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// When it has no owner, no reason, no value or no valid last day.
+    pub fn add(&mut self, waiver: Waiver) -> Result<(), WaiverError> {
+        waiver.check()?;
+        self.list.push(waiver);
+        Ok(())
+    }
+
+    /// The waiver that holds for a finding now, if one does.
+    #[must_use]
+    pub fn of(&self, finding: &Finding, now_ns: i64) -> Option<Waived> {
+        let observed = finding.observed();
+        let holds = |waiver: &&Waiver| {
+            like(&waiver.rule, &finding.rule)
+                && waiver.covers(&finding.subject)
+                && waiver.observed == observed
+                && waiver.lasts_ns() > now_ns
+        };
+        self.list.iter().find(holds).map(|waiver| Waived {
+            owner: waiver.owner.clone(),
+            reason: waiver.reason.clone(),
+            expires: waiver.expires.clone(),
+        })
+    }
+
+    /// The waivers as a file's text.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&Document { waiver: self.list.clone() }).unwrap_or_default()
+    }
+}
+
+impl Waiver {
+    /// Whether its last day has passed.
+    #[must_use]
+    pub fn expired(&self, now_ns: i64) -> bool {
+        self.lasts_ns() <= now_ns
+    }
+
+    fn covers(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Host => like(&self.subject, "host"),
+            Subject::Vm(vm) => {
+                like(&self.subject, &vm.name) || (!vm.uuid.is_empty() && like(&self.subject, &vm.uuid))
+            }
+        }
+    }
+
+    /// The first instant at which it no longer holds.
+    fn lasts_ns(&self) -> i64 {
+        day_of(&self.expires).map_or(i64::MIN, |day| (day + 1).saturating_mul(NS_PER_DAY))
+    }
+
+    fn check(&self) -> Result<(), WaiverError> {
+        let refuse = |what: &str| Err(WaiverError(format!("waiver of {:?}: {what}", self.rule)));
+        for (key, text) in [
+            ("rule", &self.rule),
+            ("subject", &self.subject),
+            ("observed", &self.observed),
+            ("owner", &self.owner),
+            ("reason", &self.reason),
+        ] {
+            if text.trim().is_empty() {
+                return refuse(&format!("`{key}` is empty"));
+            }
+        }
+        match day_of(&self.expires) {
+            Some(_) => Ok(()),
+            None => refuse(&format!("`expires` is {:?}, not a day such as \"2027-03-31\"", self.expires)),
+        }
+    }
+}
+
+/// Days from the epoch to a day written `YYYY-MM-DD`, by the proleptic Gregorian calendar.
+#[must_use]
+pub fn day_of(text: &str) -> Option<i64> {
+    let mut parts = text.split('-');
+    let year: i64 = parts.next().filter(|part| part.len() == 4)?.parse().ok()?;
+    let month: i64 = parts.next().filter(|part| part.len() == 2)?.parse().ok()?;
+    let day: i64 = parts.next().filter(|part| part.len() == 2)?.parse().ok()?;
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_month = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if parts.next().is_some() || !(1..=days_of_month).contains(&day) {
+        return None;
+    }
+    // The year begins in March, so that the leap day is its last.
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::declared::{RuleSet, Severity};
+    use crate::checks::fact::Found;
+    use crate::checks::facts::{FactId, Facts};
+    use crate::checks::judge::judge;
+    use std::path::Path;
+
+    fn finding(value: i64) -> Finding {
+        let mut rules = RuleSet::default();
+        let text = r#"
+            [[rule]]
+            id = "a.b"
+            title = "t"
+            severity = "low"
+            runtime = { fact = "k", eq = 1 }
+            rationale = "r"
+            remediation = "r"
+        "#;
+        rules.add(Path::new("t"), text, &|_| false);
+        let facts =
+            Facts::fixed([(FactId { vm: None, key: "k".into() }, Found::value(value, "here"))], Vec::new());
+        judge(&rules.rules()[0], &facts, &Subject::Host, 0).finding
+    }
+
+    fn waiver() -> Waiver {
+        Waiver {
+            rule: "a.*".into(),
+            subject: "host".into(),
+            observed: "k=0".into(),
+            owner: "o".into(),
+            reason: "r".into(),
+            expires: "1970-01-02".into(),
+            ticket: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_waiver_holds_for_its_value_and_until_its_day_is_over() {
+        let mut waivers = Waivers::default();
+        waivers.add(waiver()).expect("a waiver");
+        assert_eq!(finding(0).severity, Severity::Low);
+        assert!(waivers.of(&finding(0), 2 * NS_PER_DAY - 1).is_some());
+        assert!(waivers.of(&finding(0), 2 * NS_PER_DAY).is_none(), "expired");
+        assert!(waivers.of(&finding(5), 0).is_none(), "another value");
+        assert_eq!(Waivers::parse(&waivers.to_toml()), Ok(waivers));
+    }
+
+    #[test]
+    fn a_waiver_without_owner_reason_or_day_is_refused() {
+        for change in [
+            |w: &mut Waiver| w.owner.clear(),
+            |w: &mut Waiver| w.reason = " ".into(),
+            |w: &mut Waiver| w.observed.clear(),
+            |w: &mut Waiver| w.expires = "2027-02-29".into(),
+            |w: &mut Waiver| w.expires = "tomorrow".into(),
+        ] {
+            let mut bad = waiver();
+            change(&mut bad);
+            assert!(Waivers::default().add(bad).is_err());
+        }
+        let error = Waivers::parse("[[waiver]]\nrule = \"x\"\nowmer = \"y\"\n").expect_err("a mistake");
+        assert!(error.to_string().starts_with("line 3: unknown field"), "{error}");
+    }
+
+    #[test]
+    fn days_are_counted_as_everybody_counts_them() {
+        assert_eq!(day_of("1970-01-01"), Some(0));
+        assert_eq!(day_of("2000-02-29"), Some(11_016));
+        assert_eq!(day_of("2026-11-26"), Some(20_783));
+        for wrong in [
+            "2026-13-01",
+            "2026-00-01",
+            "2026-04-31",
+            "1900-02-29",
+            "26-01-01",
+            "2026-1-1",
+            "2026-01-01-1",
+            "",
+        ] {
+            assert_eq!(day_of(wrong), None, "{wrong}");
+        }
+    }
+}
