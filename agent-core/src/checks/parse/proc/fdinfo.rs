@@ -1,4 +1,4 @@
-//! `/proc/PID/fdinfo/FD`: how a descriptor was opened, and what is behind it. (proc_pid_fdinfo(5), open(2); `iff:` is
+//! `/proc/PID/fdinfo/FD`: how a descriptor was opened, and what is behind it. (`proc_pid_fdinfo(5)`, open(2); `iff:` is
 //! of the kernel's `drivers/net/tun.c`, `vfio-device-syspath:` of `drivers/vfio`.)
 
 use super::{Malformed, decimal, field, lines, number, text, words};

@@ -11,6 +11,9 @@ pub fn process(data: &[u8]) {
 }
 
 /// `maps` and `smaps`, whole and in two pieces.
+///
+/// # Panics
+/// When the pieces matter: that is what the fuzzer looks for.
 pub fn maps(data: &[u8]) {
     let mut whole = Vec::new();
     let result = maps::parse(data, &mut |mapping| whole.push(mapping));

@@ -1,4 +1,4 @@
-//! `/proc/PID/limits`: how much a process may take. (proc_pid_limits(5), getrlimit(2).)
+//! `/proc/PID/limits`: how much a process may take. (`proc_pid_limits(5)`, getrlimit(2).)
 
 use super::{Malformed, decimal, lines, words};
 

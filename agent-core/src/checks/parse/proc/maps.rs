@@ -1,5 +1,5 @@
 //! `/proc/PID/maps` and `/proc/PID/smaps`, a piece at a time: which memory is shared with whom, and which of it would
-//! be in a core dump. (proc_pid_maps(5), proc_pid_smaps(5), the kernel's `fs/proc/task_mmu.c`.)
+//! be in a core dump. (`proc_pid_maps(5)`, `proc_pid_smaps(5)`, the kernel's `fs/proc/task_mmu.c`.)
 
 use super::{Malformed, decimal, number, text};
 
@@ -8,6 +8,7 @@ const LINE_BYTES_MAX: usize = 4 * 4096 + 256;
 
 /// One mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "the kernel's own letters")]
 pub struct Mapping {
     /// Its first address.
     pub start: u64,

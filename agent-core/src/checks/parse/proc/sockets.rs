@@ -1,4 +1,4 @@
-//! `/proc/net/tcp`, `tcp6`, `udp`, `udp6` and `unix`: who listens where. (proc_pid_net(5), the kernel's
+//! `/proc/net/tcp`, `tcp6`, `udp`, `udp6` and `unix`: who listens where. (`proc_pid_net(5)`, the kernel's
 //! `Documentation/networking/proc_net_tcp.rst` and `net/unix/af_unix.c`.)
 
 use super::{Malformed, decimal, lines, number, text};

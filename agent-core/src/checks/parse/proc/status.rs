@@ -1,4 +1,4 @@
-//! `/proc/PID/task/TID/status`: who a thread runs as, and what the kernel lets it do. (proc_pid_status(5),
+//! `/proc/PID/task/TID/status`: who a thread runs as, and what the kernel lets it do. (`proc_pid_status(5)`,
 //! capabilities(7), seccomp(2), the kernel's `fs/proc/array.c`.)
 
 use super::{Malformed, decimal, field, lines, number, text, words};
