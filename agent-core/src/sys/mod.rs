@@ -11,4 +11,5 @@ pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
+pub mod task;
 pub mod zeroed;

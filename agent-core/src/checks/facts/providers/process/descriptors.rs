@@ -104,6 +104,10 @@ pub(super) fn writable(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     listed(gather, vm, |descriptor| descriptor.has_path() && descriptor.is_writable() != Some(false))
 }
 
+pub(super) fn folders(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
+    listed(gather, vm, |descriptor| descriptor.kind() == "directory")
+}
+
 /// The names of some descriptors, each once.
 pub(super) fn listed(gather: &Gather, vm: &Arc<Vm>, which: impl Fn(&Descriptor) -> bool) -> Found {
     let source = vm.proc("fd");

@@ -5,10 +5,16 @@
 //! users, capabilities and filters for each thread apart. A VM that ends while it is looked at gives
 //! [`Unavailable::Gone`], and a PID that was used again is never taken for it.
 
+mod binary;
+mod cgroup;
 pub mod descriptors;
+mod helpers;
 mod label;
 mod limits;
+pub(super) mod memory;
 mod namespaces;
+mod output;
+mod scheduling;
 pub mod threads;
 
 use super::{Provider, Read, Refresh};
@@ -78,6 +84,62 @@ pub const PROVIDERS: &[Provider] = &[
         "a limit that holds (`:core`, `:nofile`, `:fsize`, `:nproc`, `:memlock`), or unlimited; its ceiling with `.hard`",
         limits::limit,
     ),
+    of_vm(
+        "vm.cgroup",
+        "its cgroup for each controller (cpu, memory, pids, io, devices), as a path below the hierarchy",
+        cgroup::cgroup,
+    ),
+    of_vm(
+        "vm.cgroup-limit",
+        "the tightest limit on the VM alone, or none: `:memory` bytes, `:pids`, `:cpu` percent, `:io` as a text",
+        cgroup::limit,
+    ),
+    of_vm(
+        "vm.cgroup-devices",
+        "list when a list or program says which devices it may open, all when none does",
+        cgroup::devices,
+    ),
+    of_vm("vm.core-cookies", "core-scheduling cookies of its vCPU threads; none without one", scheduling::cookies),
+    of_vm("vm.exe", "the program's path", binary::path),
+    of_vm("vm.exe-state", "current, or gone when its path leads to it no more", binary::state),
+    of_vm("vm.exe-owner", "the user that owns the program", binary::owner),
+    of_vm("vm.exe-mode", "the program's permissions, as a number", binary::mode),
+    of_vm("vm.exe-parents", "folders above it in which others than root could replace it", binary::parents),
+    seldom("vm.exe-package", "whether it is as its package brought it: intact or changed", binary::package),
+    seldom("vm.exe-built", "how it was built: `:pie`, `:relro`, `:nx`, `:canary`, `:fortify`", binary::built),
+    of_vm("vm.loader-variables", "variables in its environment that make the loader take in code", binary::loader),
+    of_vm("vm.stale-code", "libraries it runs whose files were deleted or replaced", memory::stale_code),
+    of_vm(
+        "vm.shared-memory-others",
+        "what others may do (4 read, 2 write) with each file that is its memory; absent without one",
+        memory::files,
+    ),
+    Provider {
+        name: "vm.shared-memory-users",
+        help: "programs of other processes that map memory it shares; absent when it shares none",
+        read: Read::Vm(memory::mappers),
+        refresh: Refresh::Seconds(300),
+    },
+    of_vm("vm.ksm-mergeable", "whether KSM may merge pages of it: yes or no", memory::mergeable),
+    seldom("vm.memory-dumped", "whether a core dump of it would hold guest memory: yes or no", memory::dumped),
+    of_vm(
+        "vm.output-files",
+        "files it only adds to, and what bounds each: limit, logrotate, nothing; absent without one",
+        output::files,
+    ),
+    Provider {
+        name: "vm.helper-users",
+        help: "users of the programs that work for it: 0, others, or mapped; absent without one",
+        read: Read::Vm(helpers::users),
+        refresh: Refresh::Seconds(300),
+    },
+    Provider {
+        name: "vm.helper-filters",
+        help: "the weakest seccomp mode of the programs that work for it; absent without one",
+        read: Read::Vm(helpers::filters),
+        refresh: Refresh::Seconds(300),
+    },
+    of_vm("vm.fds-folders", "folders it holds open", descriptors::folders),
     of_vm("vm.dumpable", "whether others of its user may read its memory: yes or no", limits::dumpable),
     of_vm(
         "vm.fds",
@@ -97,6 +159,15 @@ const fn of_vm(
     read: fn(&Gather, &Arc<Vm>, &str) -> Found,
 ) -> Provider {
     Provider { name, help, read: Read::Vm(read), refresh: Refresh::Vm }
+}
+
+/// Read when the VM is found, when a path changes it was read from, and by the full sweep.
+const fn seldom(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&Gather, &Arc<Vm>, &str) -> Found,
+) -> Provider {
+    Provider { name, help, read: Read::Vm(read), refresh: Refresh::Paths }
 }
 
 /// Whether the VM's process is still the one that was found.
@@ -129,3 +200,74 @@ fn tenant(_: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
 }
 
 const DISCOVERY: &str = "discovery of VMs";
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::checks::host::HostFiles;
+    use crate::checks::vm::VmId;
+    use crate::config::Roots;
+    use crate::sampling::discovery::VmmKind;
+    use crate::sys::clock::Clock;
+
+    /// A small recorded host.
+    pub(crate) struct Recorded(tempfile::TempDir);
+
+    impl Recorded {
+        pub(crate) fn new() -> Self {
+            Self(tempfile::tempdir().expect("a folder"))
+        }
+
+        /// A file with this content.
+        pub(crate) fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+            let path = self.0.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, content).expect("a file");
+            self
+        }
+
+        /// A symbolic link.
+        pub(crate) fn link(&self, path: &str, target: &str) -> &Self {
+            let path = self.0.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::os::unix::fs::symlink(target, path).expect("a link");
+            self
+        }
+
+        /// Permissions of a path.
+        pub(crate) fn mode(&self, path: &str, mode: u32) -> &Self {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(self.0.path().join(path), mode).expect("a mode");
+            self
+        }
+
+        /// A process that runs.
+        pub(crate) fn process(&self, pid: i32) -> &Self {
+            let zeros = "0 ".repeat(17);
+            self.file(&format!("proc/{pid}/stat"), format!("{pid} (vmm) S {zeros}0 7 0 0\n"))
+        }
+
+        /// What providers read it through.
+        pub(crate) fn gather(&self, vms: &[Arc<Vm>]) -> Gather {
+            let mut gather = Gather::new(HostFiles::new(Roots::below(self.0.path())), Clock::default());
+            gather.set_vms(vms.to_vec());
+            gather
+        }
+    }
+
+    /// The VM of a process made by [`Recorded::process`].
+    pub(crate) fn vm(pid: i32) -> Arc<Vm> {
+        Arc::new(Vm {
+            id: VmId { pid, start_ticks: 7 },
+            name: format!("vm-{pid}"),
+            uuid: String::new(),
+            tenant: String::new(),
+            vmm: VmmKind::Qemu,
+            libvirt: false,
+            cgroup: String::new(),
+            vcpu_tids: vec![pid + 1],
+            taps: Vec::new(),
+        })
+    }
+}
