@@ -54,6 +54,21 @@ pub(super) fn path(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     told(gather, vm, |program| Ok(program.path.clone()))
 }
 
+/// Every VM's program.
+pub(super) fn programs(gather: &Gather, _: &str) -> Found {
+    let mut paths = Vec::new();
+    for vm in gather.vms() {
+        match &*program(gather, vm) {
+            Ok(program) => paths.push(program.path.clone()),
+            Err(Unavailable::Gone) => {}
+            Err(why) => return Found::unavailable(why.clone(), vm.proc("exe")),
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    Found::value(paths, "/proc/*/exe")
+}
+
 /// `current`, or `gone` when the program that runs is not the one that a restart would run.
 pub(super) fn state(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     told(gather, vm, |program| Ok(if program.gone { "gone" } else { "current" }.to_owned()))
@@ -251,7 +266,8 @@ mod tests {
     #[test]
     fn a_program_is_compared_with_what_its_package_says() {
         let host = host("/usr/bin/qemu-x");
-        let sums = |sum: &str| format!("00000000000000000000000000000000  usr/bin/other\n{sum}  bin/qemu-x\n");
+        let sums =
+            |sum: &str| format!("00000000000000000000000000000000  usr/bin/other\n{sum}  bin/qemu-x\n");
         host.file("var/lib/dpkg/info/bash.md5sums", sums("11111111111111111111111111111111"));
         assert!(matches!(package(&host.gather(&[]), &vm(100), "").value, Err(Unavailable::NotExposed(_))));
         // md5("program")
