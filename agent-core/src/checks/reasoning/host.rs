@@ -42,6 +42,7 @@ fn memory_fits(case: &Case<'_>) -> Result<Truth, Truth> {
 }
 
 fn number(key: &str, value: &Value) -> Result<i64, Truth> {
-    let malformed = || Truth::Unknown(key.to_owned(), Unavailable::Malformed(format!("\"{value}\" is no number")));
+    let malformed =
+        || Truth::Unknown(key.to_owned(), Unavailable::Malformed(format!("\"{value}\" is no number")));
     value.int().ok_or_else(malformed)
 }

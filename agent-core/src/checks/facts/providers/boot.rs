@@ -52,6 +52,12 @@ pub const PROVIDERS: &[Provider] = &[
         refresh: Refresh::Paths,
     },
     Provider {
+        name: "boot.firmware",
+        help: "uefi, or other where the kernel was started without UEFI",
+        read: Read::Host(trust::firmware),
+        refresh: Refresh::Paths,
+    },
+    Provider {
         name: "efi.variable",
         help: "a global variable of the firmware that holds one byte, such as SecureBoot",
         read: Read::Host(trust::efi_variable),
@@ -83,7 +89,9 @@ fn running(gather: &Gather) -> Result<Arc<Cmdline>, Unavailable> {
     let line = gather.document(CMDLINE, 64 << 10, |bytes| {
         let cmdline = Cmdline::parse(&String::from_utf8_lossy(bytes));
         if cmdline.broken {
-            return Err(Unavailable::Malformed("a quote that does not end, or too many parameters".to_owned()));
+            return Err(Unavailable::Malformed(
+                "a quote that does not end, or too many parameters".to_owned(),
+            ));
         }
         Ok(cmdline)
     });
@@ -153,9 +161,9 @@ const UNSET: &str = "(not set)";
 /// Without a loader's configuration nothing is known; a parameter that is absent from one is something else.
 fn unknown(why: Unavailable) -> Unavailable {
     match why {
-        Unavailable::Absent => {
-            Unavailable::NotExposed("no boot loader's configuration is here, so the next boot is not known".to_owned())
-        }
+        Unavailable::Absent => Unavailable::NotExposed(
+            "no boot loader's configuration is here, so the next boot is not known".to_owned(),
+        ),
         why => why,
     }
 }

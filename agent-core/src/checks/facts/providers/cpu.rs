@@ -35,7 +35,9 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "kvm.param",
         help: "a parameter of the module that drives this processor's virtualisation, such as nested",
-        read: Read::Host(|gather, name| of_vendor(gather, |module| parameter(gather, &format!("{module}.{name}")))),
+        read: Read::Host(|gather, name| {
+            of_vendor(gather, |module| parameter(gather, &format!("{module}.{name}")))
+        }),
         refresh: Refresh::Paths,
     },
     Provider {
@@ -174,10 +176,15 @@ mod tests {
 
     #[test]
     fn flags_are_whole_words() {
-        let (_folder, gather) =
-            host(&[(CPUINFO, "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: nx smep smap_x\nflags : none\n")]);
+        let (_folder, gather) = host(&[(
+            CPUINFO,
+            "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: nx smep smap_x\nflags : none\n",
+        )]);
         assert_eq!(flags(&gather, "").value.expect("flags").to_string(), "nx, smep, smap_x");
-        assert!(matches!(installed(&gather, "").value, Err(Unavailable::NotExposed(_))), "/usr is not recorded");
+        assert!(
+            matches!(installed(&gather, "").value, Err(Unavailable::NotExposed(_))),
+            "/usr is not recorded"
+        );
         let (_folder, arm) = host(&[(CPUINFO, "processor\t: 0\nFeatures\t: fp\n")]);
         assert!(matches!(flags(&arm, "").value, Err(Unavailable::NotExposed(_))));
         let (_folder, with) = host(&[

@@ -317,7 +317,10 @@ pub(super) mod tests {
         ]);
         assert_eq!(cpu_vuln(&gather, "mds").value, Ok(Value::from("Not affected")));
         assert!(matches!(cpu_vuln(&gather, "srbds").value, Err(Unavailable::NotExposed(_))));
-        assert!(matches!(cpu_vuln(&gather, "vmscape").value, Err(Unavailable::NotExposed(_))), "older kernel");
+        assert!(
+            matches!(cpu_vuln(&gather, "vmscape").value, Err(Unavailable::NotExposed(_))),
+            "older kernel"
+        );
         let all = cpu_vuln(&gather, "*").value.expect("a map");
         assert_eq!(all.map().map(<[_]>::len), Some(2));
     }
@@ -326,7 +329,10 @@ pub(super) mod tests {
     fn taints_are_named() {
         let (_folder, gather) = host(&[("/proc/sys/kernel/tainted", "12288\n")]);
         let found = tainted(&gather, "").value.expect("a list");
-        assert_eq!(found.list(), Some(&["12 out-of-tree module".to_owned(), "13 unsigned module".into()][..]));
+        assert_eq!(
+            found.list(),
+            Some(&["12 out-of-tree module".to_owned(), "13 unsigned module".into()][..])
+        );
         let (_folder, clean) = host(&[("/proc/sys/kernel/tainted", "0\n")]);
         assert_eq!(tainted(&clean, "").value, Ok(Value::List(Vec::new())));
     }

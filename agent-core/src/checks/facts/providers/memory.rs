@@ -89,7 +89,8 @@ fn edac(gather: &Gather, of: impl Fn(&str) -> Result<i64, Unavailable>) -> Found
         Err(why) => return Found::unavailable(super::kernel::believed(gather, why, EDAC), EDAC),
     };
     let is_controller = |name: &&String| {
-        name.strip_prefix("mc").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+        name.strip_prefix("mc")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     };
     let mut sum: Option<i64> = None;
     for name in names.iter().filter(is_controller) {

@@ -25,7 +25,9 @@ fn target(case: &Case<'_>, key: &str) -> Result<Truth, Truth> {
         }));
     }
     if !pattern.starts_with('/') {
-        return Ok(Truth::Fails(format!("{key} is \"{pattern}\": dumps go to the folder that a VMM works in")));
+        return Ok(Truth::Fails(format!(
+            "{key} is \"{pattern}\": dumps go to the folder that a VMM works in"
+        )));
     }
     let folder = match pattern.rsplit_once('/') {
         Some((folder, _)) if !folder.is_empty() => folder,
@@ -54,5 +56,7 @@ fn piped(case: &Case<'_>, key: &str, command: &str) -> Result<Truth, Truth> {
     let storage = case.optional("coredump.conf:Storage")?.map(|value| value.to_string());
     let size = case.optional("coredump.conf:ProcessSizeMax")?.map(|value| value.to_string());
     let kept = storage.as_deref() != Some("none") && size.as_deref() != Some("0");
-    Ok(Truth::of(!kept, || "systemd-coredump keeps dumps: neither Storage=none nor ProcessSizeMax=0".to_owned()))
+    Ok(Truth::of(!kept, || {
+        "systemd-coredump keeps dumps: neither Storage=none nor ProcessSizeMax=0".to_owned()
+    }))
 }

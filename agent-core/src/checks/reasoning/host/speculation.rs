@@ -7,7 +7,8 @@ use crate::checks::parse::etc::kernel_cmdline::{AttackVector, Cmdline};
 use std::collections::HashMap;
 
 /// Vectors between a guest and anything else.
-const GUEST: [AttackVector; 3] = [AttackVector::GuestHost, AttackVector::GuestGuest, AttackVector::CrossThread];
+const GUEST: [AttackVector; 3] =
+    [AttackVector::GuestHost, AttackVector::GuestGuest, AttackVector::CrossThread];
 /// Vectors between users of the host; a VMM that a guest took over is one.
 const USER: [AttackVector; 2] = [AttackVector::UserKernel, AttackVector::UserUser];
 
@@ -43,7 +44,8 @@ fn now(case: &Case<'_>, vectors: &[AttackVector]) -> Result<Truth, Truth> {
     }
     let told = format!("mitigations={} drops {}", values.items().join(" mitigations="), words(&dropped));
     if !Cmdline::parse(&line.join(" ")).mitigations().off && !knows_vectors(case)? {
-        let why = format!("{told}, which a kernel before 6.17 does not know: it refuses the value as a whole");
+        let why =
+            format!("{told}, which a kernel before 6.17 does not know: it refuses the value as a whole");
         return Ok(Truth::Unknown(KEY.to_owned(), Unavailable::NotExposed(why)));
     }
     Ok(Truth::Fails(told))
@@ -65,8 +67,8 @@ fn dropped(case: &Case<'_>, line: &str, vectors: &[AttackVector]) -> Result<Vec<
     let mut dropped = Cmdline::parse(line).mitigations().dropped;
     dropped.retain(|vector| vectors.contains(vector));
     // Where cores have one thread there is none to attack from.
-    if dropped.contains(&AttackVector::CrossThread) && !smt_active(case)? {
-        dropped.retain(|vector| *vector != AttackVector::CrossThread);
+    if dropped == [AttackVector::CrossThread] && !smt_active(case)? {
+        dropped.clear();
     }
     Ok(dropped)
 }
@@ -89,7 +91,10 @@ fn knows_vectors(case: &Case<'_>) -> Result<bool, Truth> {
     let mut parts = release.split(['.', '-', '+']).map(|part| part.parse::<u32>().ok());
     match (parts.next().flatten(), parts.next().flatten()) {
         (Some(major), Some(minor)) => Ok((major, minor) >= (6, 17)),
-        _ => Err(Truth::Unknown(KEY.to_owned(), Unavailable::Malformed(format!("\"{release}\" is no release")))),
+        _ => Err(Truth::Unknown(
+            KEY.to_owned(),
+            Unavailable::Malformed(format!("\"{release}\" is no release")),
+        )),
     }
 }
 

@@ -90,7 +90,9 @@ fn read(gather: &Gather) -> Result<Next, Unavailable> {
 
 fn grub(gather: &Gather) -> Result<Option<(&'static str, Arc<GrubCfg>)>, Unavailable> {
     for path in GRUB {
-        match gather.document(path, GRUB_BYTES_MAX, |bytes| Ok(GrubCfg::parse(&String::from_utf8_lossy(bytes)))) {
+        match gather
+            .document(path, GRUB_BYTES_MAX, |bytes| Ok(GrubCfg::parse(&String::from_utf8_lossy(bytes))))
+        {
             Ok(grub) => return Ok(Some((path, grub))),
             Err(Unavailable::Absent) => {}
             Err(why) => return Err(why),
@@ -157,15 +159,25 @@ mod tests {
         let entry = |options: &str| format!("title Fedora\nlinux /vmlinuz-6.9\noptions {options}\n");
         let (_folder, gather) = host(&[
             ("/boot/loader/entries/a-6.8.conf", &entry("$kernelopts $tuned_params")),
-            ("/boot/loader/entries/a-0-rescue.conf", "title Fedora rescue\nlinux /vmlinuz-0-rescue\noptions mds=off\n"),
+            (
+                "/boot/loader/entries/a-0-rescue.conf",
+                "title Fedora rescue\nlinux /vmlinuz-0-rescue\noptions mds=off\n",
+            ),
             ("/boot/loader/entries/a-6.9.conf", &entry("root=/dev/a mitigations=off $extra")),
-            ("/boot/grub2/grubenv", "# GRUB Environment Block\nkernelopts=root=/dev/a mitigations=auto\n######"),
+            (
+                "/boot/grub2/grubenv",
+                "# GRUB Environment Block\nkernelopts=root=/dev/a mitigations=auto\n######",
+            ),
         ]);
         let next = next(&gather).expect("entries");
         assert_eq!(next.loader, "loader entries");
         let seen: Vec<_> =
             next.entries.iter().map(|e| (e.cmdline.last("mitigations"), e.open.as_deref())).collect();
-        assert_eq!(seen, [(Some("off"), Some("$extra")), (Some("auto"), None)], "the newest first, no rescue");
+        assert_eq!(
+            seen,
+            [(Some("off"), Some("$extra")), (Some("auto"), None)],
+            "the newest first, no rescue"
+        );
         assert_eq!(next.sole("mitigations"), None);
         assert_eq!(next.sole("root").map(|(value, _)| value).as_deref(), Some("/dev/a"));
     }
@@ -178,7 +190,8 @@ mod tests {
         )]);
         let found = grub_password(&gather, "");
         assert_eq!((found.value, &*found.source), (Ok("yes".into()), "/boot/grub/grub.cfg:2"));
-        let (_folder, gather) = host(&[("/boot/grub2/grub.cfg", "password_pbkdf2 root grub.pbkdf2.sha512.1.A\n")]);
+        let (_folder, gather) =
+            host(&[("/boot/grub2/grub.cfg", "password_pbkdf2 root grub.pbkdf2.sha512.1.A\n")]);
         assert_eq!(grub_password(&gather, "").value, Ok("no".into()));
         let (_folder, gather) = host(&[("/boot/x", "")]);
         assert_eq!(grub_password(&gather, "").value, Err(Unavailable::Absent));

@@ -8,6 +8,15 @@ use crate::checks::facts::Gather;
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
 
+pub(super) fn firmware(gather: &Gather, _: &str) -> Found {
+    const PATH: &str = "/sys/firmware/efi";
+    match gather.meta(PATH).map_err(|why| believed(gather, why, PATH)) {
+        Ok(_) => Found::value("uefi", PATH),
+        Err(Unavailable::Absent) => Found::value("other", PATH),
+        Err(why) => Found::unavailable(why, PATH),
+    }
+}
+
 pub(super) fn efi_variable(gather: &Gather, name: &str) -> Found {
     let path = format!("{EFIVARS}/{name}-{GLOBAL}");
     // Four bytes of attributes, then the value.
@@ -71,11 +80,16 @@ mod tests {
         let path = format!("{EFIVARS}/SecureBoot-{GLOBAL}");
         let (_folder, gather) = host(&[(&path, "\u{6}\0\0\0\u{1}")]);
         assert_eq!(efi_variable(&gather, "SecureBoot").value, Ok(Value::Int(1)));
+        assert_eq!(firmware(&gather, "").value, Ok(Value::from("uefi")));
         assert_eq!(efi_variable(&gather, "SetupMode").value, Err(Unavailable::Absent));
         let (_folder, short) = host(&[(&path, "\u{6}\0\0\0")]);
         assert!(matches!(efi_variable(&short, "SecureBoot").value, Err(Unavailable::Malformed(_))));
         let (_folder, unmounted) = host(&[("/sys/firmware/efi/fw_platform_size", "64\n")]);
         assert!(matches!(efi_variable(&unmounted, "SecureBoot").value, Err(Unavailable::NotExposed(_))));
+        let (_folder, legacy) = host(&[("/sys/firmware/acpi/x", "")]);
+        assert_eq!(firmware(&legacy, "").value, Ok(Value::from("other")));
+        let (_folder, bare) = host(&[("/etc/x", "")]);
+        assert!(matches!(firmware(&bare, "").value, Err(Unavailable::NotExposed(_))));
     }
 
     #[test]

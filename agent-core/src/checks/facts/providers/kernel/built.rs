@@ -142,16 +142,14 @@ mod tests {
             ),
         ]);
         let found = kconfig(&gather, "CONFIG_KSM");
-        assert_eq!(
-            (found.value, &*found.source),
-            (Ok(Value::from("y")), "/boot/config-6.1.0-18-amd64:4")
-        );
+        assert_eq!((found.value, &*found.source), (Ok(Value::from("y")), "/boot/config-6.1.0-18-amd64:4"));
         assert_eq!(kconfig(&gather, "CONFIG_DEVKMEM").value, Ok(Value::from("n")));
         assert_eq!(kconfig(&gather, "CONFIG_NEVER_WAS").value, Err(Unavailable::Absent));
 
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(b"CONFIG_KSM=m\n").expect("packed");
-        std::fs::write(folder.path().join("proc/config.gz"), packed.finish().expect("packed")).expect("a file");
+        std::fs::write(folder.path().join("proc/config.gz"), packed.finish().expect("packed"))
+            .expect("a file");
         let again = Gather::new(
             crate::checks::host::HostFiles::new(crate::config::Roots::below(folder.path())),
             crate::sys::clock::Clock::System,

@@ -62,7 +62,10 @@ mod tests {
         assert!(ALWAYS.is_sorted_by_key(|(name, _)| name), "looked up by halves");
         let (_folder, gather) = host(&[
             ("/proc/sys/kernel/osrelease", "6.1.0-1\n"),
-            ("/boot/config-6.1.0-1", "# Linux/x86 6.1.76 Kernel Configuration\nCONFIG_BPF_UNPRIV_DEFAULT_OFF=y\n"),
+            (
+                "/boot/config-6.1.0-1",
+                "# Linux/x86 6.1.76 Kernel Configuration\nCONFIG_BPF_UNPRIV_DEFAULT_OFF=y\n",
+            ),
         ]);
         let value = |name: &str| of(&gather, name).map(|found| found.value);
         assert_eq!(value("kernel.unprivileged_bpf_disabled"), Some(Ok(Value::from("2"))));

@@ -30,7 +30,11 @@ pub(in super::super) fn files(gather: &Gather, folder: &str) -> Result<Vec<(Stri
             }
         }
     }
-    if seen { Ok(found) } else { Err(Unavailable::NotExposed("neither /etc nor /usr/lib is there".to_owned())) }
+    if seen {
+        Ok(found)
+    } else {
+        Err(Unavailable::NotExposed("neither /etc nor /usr/lib is there".to_owned()))
+    }
 }
 
 /// A file's text: empty for a link to `/dev/null`, which masks; none for a link that leads nowhere.

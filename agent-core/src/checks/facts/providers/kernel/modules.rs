@@ -104,7 +104,8 @@ pub(super) fn modprobe_d(gather: &Gather, name: &str) -> Found {
     {
         return Found::value("not-there", path);
     }
-    let source = origin.map_or_else(|| SOURCE.to_owned(), |origin| format!("{}:{}", origin.file, origin.line));
+    let source =
+        origin.map_or_else(|| SOURCE.to_owned(), |origin| format!("{}:{}", origin.file, origin.line));
     Found::value(word, source)
 }
 
@@ -205,7 +206,10 @@ mod tests {
         )]);
         let found = |name: &str| modprobe_d(&gather, name);
         assert_eq!(found("rds").value, Ok(Value::from("blacklisted")));
-        assert_eq!((found("sctp").value, &*found("sctp").source), (Ok(Value::from("blocked")), "/etc/modprobe.d/a.conf:2"));
+        assert_eq!(
+            (found("sctp").value, &*found("sctp").source),
+            (Ok(Value::from("blocked")), "/etc/modprobe.d/a.conf:2")
+        );
         assert_eq!(found("tipc").value, Ok(Value::from("replaced")));
         assert_eq!(found("usb-storage").value, Ok(Value::from("open")));
         assert_eq!(found("cramfs").value, Ok(Value::from("not-there")), "this kernel has no such module");
@@ -222,7 +226,8 @@ mod tests {
         assert_eq!(module_param(&gather, "kvm_amd.nested").value, Err(Unavailable::Absent));
         // It is built in as long as /proc/modules does not name it: what modprobe is told does not reach it.
         assert_eq!(module_param_next(&gather, "kvm_intel.nested").value, Ok(Value::from("1")));
-        let (_folder, gather) = recorded(&[("/etc/modprobe.d/kvm.conf", "options kvm-intel ept=1 nested=0\n")]);
+        let (_folder, gather) =
+            recorded(&[("/etc/modprobe.d/kvm.conf", "options kvm-intel ept=1 nested=0\n")]);
         let next = module_param_next(&gather, "kvm_intel.nested");
         assert_eq!((next.value, &*next.source), (Ok(Value::from("0")), "/etc/modprobe.d/kvm.conf:1"));
         assert_eq!(module_param_next(&gather, "kvm_amd.nested").value, Ok(Value::from("1")), "the default");

@@ -31,7 +31,10 @@ pub(in super::super) fn mounts(gather: &Gather) -> Arc<Mounts> {
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
-pub(in super::super) fn of_kind(gather: &Gather, kind: &str) -> Result<(&'static str, Vec<String>), Unavailable> {
+pub(in super::super) fn of_kind(
+    gather: &Gather,
+    kind: &str,
+) -> Result<(&'static str, Vec<String>), Unavailable> {
     match &*mounts(gather) {
         Ok((table, mounts)) => {
             let mut places: Vec<String> =

@@ -90,10 +90,13 @@ mod tests {
         assert_eq!(sysctl_d(&gather, "kernel.kptr_restrict").value, Ok(Value::from("0")));
         let link = folder.path().join("etc/sysctl.d/99-sysctl.conf");
         std::os::unix::fs::symlink("../sysctl.conf", link).expect("a link");
-        let (_, gather) = (gather, crate::checks::facts::Gather::new(
-            crate::checks::host::HostFiles::new(crate::config::Roots::below(folder.path())),
-            crate::sys::clock::Clock::System,
-        ));
+        let (_, gather) = (
+            gather,
+            crate::checks::facts::Gather::new(
+                crate::checks::host::HostFiles::new(crate::config::Roots::below(folder.path())),
+                crate::sys::clock::Clock::System,
+            ),
+        );
         let found = sysctl_d(&gather, "kernel.kptr_restrict");
         assert_eq!((found.value, &*found.source), (Ok(Value::from("1")), "/etc/sysctl.d/99-sysctl.conf:1"));
     }

@@ -22,8 +22,12 @@ pub(super) fn lsm(gather: &Gather, _: &str) -> Found {
     if gather.host().is_live()
         && let Ok(names) = crate::sys::lsm::active()
     {
-        let named = |id: &u64| NAMES.iter().find(|(known, _)| known == id).map_or("unknown", |(_, name)| name);
-        return Found::value(names.iter().map(|id| named(id).to_owned()).collect::<Vec<_>>(), "lsm_list_modules(2)");
+        let named =
+            |id: &u64| NAMES.iter().find(|(known, _)| known == id).map_or("unknown", |(_, name)| name);
+        return Found::value(
+            names.iter().map(|id| named(id).to_owned()).collect::<Vec<_>>(),
+            "lsm_list_modules(2)",
+        );
     }
     Found::unavailable(unmounted(), LSM)
 }
@@ -65,7 +69,8 @@ pub(super) fn lockdown(gather: &Gather, _: &str) -> Found {
     match gather.text(PATH) {
         Ok(text) => {
             let word = chosen(&text);
-            let word = word.ok_or_else(|| Unavailable::Malformed(format!("no word of \"{}\" is chosen", text.trim())));
+            let word = word
+                .ok_or_else(|| Unavailable::Malformed(format!("no word of \"{}\" is chosen", text.trim())));
             Found::either(word, PATH).with_raw(&text)
         }
         Err(Unavailable::Absent) => {
@@ -118,7 +123,8 @@ mod tests {
 
     #[test]
     fn lockdown_is_the_word_in_brackets() {
-        let (_folder, gather) = host(&[("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n")]);
+        let (_folder, gather) =
+            host(&[("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n")]);
         assert_eq!(lockdown(&gather, "").value, Ok(Value::from("integrity")));
         let (_folder, odd) = host(&[("/sys/kernel/security/lockdown", "none integrity\n")]);
         assert!(matches!(lockdown(&odd, "").value, Err(Unavailable::Malformed(_))));
@@ -133,7 +139,10 @@ mod tests {
         assert_eq!(lockdown(&without, "").value, Err(Unavailable::Absent), "the list does not have it");
         assert_eq!(lsm(&without, "").value.expect("a list").list().map(<[_]>::len), Some(3));
         let (_folder, with) = host(&[("/sys/kernel/security/lsm", "lockdown,capability")]);
-        assert!(matches!(lockdown(&with, "").value, Err(Unavailable::NotExposed(_))), "in force, and not told how");
+        assert!(
+            matches!(lockdown(&with, "").value, Err(Unavailable::NotExposed(_))),
+            "in force, and not told how"
+        );
     }
 
     #[test]

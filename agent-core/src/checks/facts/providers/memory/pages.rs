@@ -77,7 +77,13 @@ pub(super) fn hugetlbfs_open(gather: &Gather, _: &str) -> Found {
     Found::value(open, places.join(", "))
 }
 
-fn look(gather: &Gather, path: &str, depth: u32, left: &mut usize, open: &mut Vec<String>) -> Result<(), Unavailable> {
+fn look(
+    gather: &Gather,
+    path: &str,
+    depth: u32,
+    left: &mut usize,
+    open: &mut Vec<String>,
+) -> Result<(), Unavailable> {
     let Some(rest) = left.checked_sub(1) else {
         return Err(Unavailable::TooMuch(format!("more than {NAMES_MAX} names")));
     };
@@ -111,7 +117,10 @@ mod tests {
     #[test]
     fn what_turns_merging_on_is_found() {
         let (folder, gather) = host(&[
-            ("/etc/tmpfiles.d/ksm.conf", "# w /sys/kernel/mm/ksm/run - - - - 1\nw /sys/kernel/mm/ksm/run - - - - 1\n"),
+            (
+                "/etc/tmpfiles.d/ksm.conf",
+                "# w /sys/kernel/mm/ksm/run - - - - 1\nw /sys/kernel/mm/ksm/run - - - - 1\n",
+            ),
             ("/etc/tmpfiles.d/off.conf", "w /sys/kernel/mm/ksm/run - - - - 0\n"),
             ("/etc/default/qemu-kvm", "KSM_ENABLED=\"0\"\n"),
             ("/etc/systemd/system/multi-user.target.wants/x.service", ""),
@@ -151,7 +160,9 @@ mod tests {
         let found = hugetlbfs_open(&gather, "").value.expect("a list");
         assert_eq!(found.to_string(), "/dev/hugepages/loose/ram 0644");
         mode("", 0o1777);
-        assert!(hugetlbfs_open(&gather, "").value.expect("a list").to_string().contains("/dev/hugepages 1777"));
+        assert!(
+            hugetlbfs_open(&gather, "").value.expect("a list").to_string().contains("/dev/hugepages 1777")
+        );
         mode("", 0o750);
         assert_eq!(hugetlbfs_open(&gather, "").value, Ok(Value::List(Vec::new())));
     }

@@ -47,7 +47,8 @@ pub(super) fn next(gather: &Gather, _: &str) -> Found {
     let (areas, _) = fstab::fstab(&tab);
     let (opened, _) = fstab::crypttab(&crypttab);
     let mut found = Vec::new();
-    for area in areas.iter().filter(|area| area.kind == "swap" && !area.options.iter().any(|o| o == "noauto")) {
+    for area in areas.iter().filter(|area| area.kind == "swap" && !area.options.iter().any(|o| o == "noauto"))
+    {
         let mapped = area.source.strip_prefix("/dev/mapper/");
         let word = if mapped.is_some_and(|name| opened.iter().any(|crypt| crypt.name == name)) {
             Ok("encrypted")
@@ -113,7 +114,9 @@ fn device(gather: &Gather, name: &str, depth: u32) -> Result<&'static str, Unava
     let folder = format!("/sys/class/block/{name}");
     gather.note(&folder);
     if name.contains('/') || gather.host().meta(&folder).is_err() {
-        return Err(Unavailable::NotExposed(format!("{folder} is not there, so what {name} is made of is not known")));
+        return Err(Unavailable::NotExposed(format!(
+            "{folder} is not there, so what {name} is made of is not known"
+        )));
     }
     if name.starts_with("zram") {
         return match gather.text(&format!("{folder}/backing_dev")) {
@@ -175,7 +178,9 @@ fn swaps_nothing(gather: &Gather, cgroup: &str) -> Result<bool, Unavailable> {
         }
         path = path.rsplit_once('/').map_or("", |(above, _)| above);
     }
-    let why = || Unavailable::NotExposed(format!("no memory.swap.max above {cgroup}: cgroups of the first version?"));
+    let why = || {
+        Unavailable::NotExposed(format!("no memory.swap.max above {cgroup}: cgroups of the first version?"))
+    };
     if known { Ok(false) } else { Err(why()) }
 }
 
