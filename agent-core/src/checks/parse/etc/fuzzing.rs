@@ -1,5 +1,7 @@
 //! The parsers of this module, as the fuzz targets call them: whatever the bytes, they must come back.
 
+#![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target is to find")]
+
 use super::ini::{Ini, Style};
 use super::{
     apt_sources, audit_rules, chrony, exports, fstab, grub, kernel_cmdline, kernel_config, libvirt_conf,

@@ -155,17 +155,19 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn any_text_comes_back(text in "((auth)?[ a#=\\-\\[\\]\\\\@]{0,16}\n?){0,8}|.{0,60}", name in "[a=]{0,3}") {
-            let pam = Pam::parse(&text);
-            let _ = pam.entries.iter().map(|entry| (entry.argument(&name), entry.name())).count();
-        }
-
-        #[test]
-        fn arguments_come_through(deny in 0u32..100) {
-            let pam = Pam::parse(&format!("auth\trequired\tpam_faillock.so\tdeny=1 deny={deny}"));
-            let deny = deny.to_string();
-            prop_assert_eq!(pam.entries[0].argument("deny"), Some(deny.as_str()));
-        }
+            #[test]
+            fn any_text_comes_back(text in "((auth)?[ a#=\\-\\[\\]\\\\@]{0,16}\n?){0,8}|.{0,60}", name in "[a=]{0,3}") {
+                let pam = Pam::parse(&text);
+                for entry in &pam.entries {
+     let _ = (entry.argument(&name), entry.name());
     }
+            }
+
+            #[test]
+            fn arguments_come_through(deny in 0u32..100) {
+                let pam = Pam::parse(&format!("auth\trequired\tpam_faillock.so\tdeny=1 deny={deny}"));
+                let deny = deny.to_string();
+                prop_assert_eq!(pam.entries[0].argument("deny"), Some(deny.as_str()));
+            }
+        }
 }

@@ -105,7 +105,7 @@ impl Rsyslog {
             self.legacy(line, trimmed, defaults);
         }
         for (name, parameters) in found {
-            self.object(line, &name, &parameters, defaults);
+            self.object(line, name, &parameters, defaults);
         }
     }
 
@@ -117,7 +117,8 @@ impl Rsyslog {
         let kind = get("type").unwrap_or_default().to_ascii_lowercase();
         match (name, kind.as_str()) {
             ("global", _) => {
-                defaults.driver = get("defaultnetstreamdriver").unwrap_or(defaults.driver.clone())
+                let driver = std::mem::take(&mut defaults.driver);
+                defaults.driver = get("defaultnetstreamdriver").unwrap_or(driver);
             }
             ("module", _) if get("load").is_some_and(|load| load.ends_with("omfwd")) => {
                 let Defaults { driver, mode, authentication } = defaults;

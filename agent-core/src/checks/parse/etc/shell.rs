@@ -98,8 +98,8 @@ mod tests {
 
         #[test]
         fn the_last_assignment_wins(values in prop::collection::vec("[a-z ]{0,8}", 1..5)) {
-            let text: String = values.iter().map(|value| format!("V='{value}'\n")).collect();
-            let found = last(&parse(&text).0, "V").unwrap();
+            let lines: Vec<_> = values.iter().map(|value| format!("V='{value}'")).collect();
+            let found = last(&parse(&lines.join("\n")).0, "V").unwrap();
             prop_assert_eq!(found, (values.last().unwrap().clone(), values.len()));
         }
     }
