@@ -53,7 +53,7 @@ impl Dump {
 }
 
 /// One message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// The subsystem and what it is.
     pub kind: u16,
@@ -72,6 +72,7 @@ pub struct Message<'a> {
 ///
 /// # Errors
 /// When a message is cut, or the kernel refused; nothing comes after that.
+#[must_use]
 pub fn messages(bytes: &[u8]) -> Messages<'_> {
     Messages { bytes, offset: 0, done: false }
 }
@@ -150,7 +151,7 @@ impl<'a> Messages<'a> {
 }
 
 /// Attributes one after the other: the kind without its flags, and the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes<'a> {
     bytes: &'a [u8],
     offset: usize,

@@ -65,12 +65,10 @@ impl Hook {
             (Family::Netdev, 0) | (Family::Inet, 5) => Self::Ingress,
             (Family::Netdev, 1) => Self::Egress,
             (Family::Netdev, other) => Self::Other(other),
-            (Family::Arp, 0) => Self::Input,
-            (Family::Arp, 1) => Self::Output,
+            (Family::Arp, 1) | (_, 3) => Self::Output,
+            (Family::Arp, 0) | (_, 1) => Self::Input,
             (_, 0) => Self::Prerouting,
-            (_, 1) => Self::Input,
             (_, 2) => Self::Forward,
-            (_, 3) => Self::Output,
             (_, 4) => Self::Postrouting,
             (_, other) => Self::Other(other),
         }
@@ -283,7 +281,7 @@ fn name(content: Option<&[u8]>, what: &'static str) -> Result<String, Malformed>
 
 fn table(message: &Message) -> Result<Table, Malformed> {
     const DORMANT: u32 = 1;
-    let [_, table, flags] = collect::<3>(message.attributes)?;
+    let [_, table, flags] = collect::<3>(message.attributes.clone())?;
     Ok(Table {
         family: Family::of(message.family),
         name: name(table, "a table's name")?,
@@ -293,7 +291,7 @@ fn table(message: &Message) -> Result<Table, Malformed> {
 
 fn chain(message: &Message) -> Result<Chain, Malformed> {
     const ACCEPT: u32 = 1;
-    let [_, table, _, own, hook, policy, _, kind] = collect::<8>(message.attributes)?;
+    let [_, table, _, own, hook, policy, _, kind] = collect::<8>(message.attributes.clone())?;
     let family = Family::of(message.family);
     let key = (family, name(table, "a chain's table")?, name(own, "a chain's name")?);
     let base = hook.map(|hook| {
@@ -314,7 +312,7 @@ fn chain(message: &Message) -> Result<Chain, Malformed> {
 }
 
 fn rule(message: &Message) -> Result<Rule, Malformed> {
-    let [_, table, chain, handle, list] = collect::<5>(message.attributes)?;
+    let [_, table, chain, handle, list] = collect::<5>(message.attributes.clone())?;
     let key = (Family::of(message.family), name(table, "a rule's table")?, name(chain, "a rule's chain")?);
     let handle = handle.and_then(|handle| handle.try_into().ok()).map(u64::from_be_bytes);
     let expressions = Attributes::nested(list.unwrap_or_default()).map(|element| {
@@ -329,43 +327,43 @@ fn rule(message: &Message) -> Result<Rule, Malformed> {
 }
 
 fn expression(name: &str, data: &[u8]) -> Result<Expression, Malformed> {
-    let [_, a, b, c, d, e] = collect::<6>(Attributes::nested(data))?;
+    let [_, first, second, third, fourth, fifth] = collect::<6>(Attributes::nested(data))?;
     let need = |content: Option<&[u8]>, what| content.and_then(number).ok_or(wrong(0, what));
     // A set in the place of a source: it writes, and decides nothing.
     Ok(match name {
-        "meta" if a.is_none() => Expression::Neutral("meta set"),
-        "meta" => Expression::Meta { key: need(b, "meta")?, register: need(a, "meta")? },
-        "ct" if a.is_none() => Expression::Neutral("ct set"),
-        "ct" => Expression::Ct { key: need(b, "ct")?, register: need(a, "ct")? },
-        "payload" if a.is_none() => Expression::Neutral("payload set"),
+        "meta" if first.is_none() => Expression::Neutral("meta set"),
+        "meta" => Expression::Meta { key: need(second, "meta")?, register: need(first, "meta")? },
+        "ct" if first.is_none() => Expression::Neutral("ct set"),
+        "ct" => Expression::Ct { key: need(second, "ct")?, register: need(first, "ct")? },
+        "payload" if first.is_none() => Expression::Neutral("payload set"),
         "payload" => Expression::Payload {
-            base: need(b, "payload")?,
-            offset: need(c, "payload")?,
-            length: need(d, "payload")?,
-            register: need(a, "payload")?,
+            base: need(second, "payload")?,
+            offset: need(third, "payload")?,
+            length: need(fourth, "payload")?,
+            register: need(first, "payload")?,
         },
         "bitwise" => Expression::Bitwise {
-            source: need(a, "bitwise")?,
-            register: need(b, "bitwise")?,
-            mask: value(d)?.unwrap_or_default(),
+            source: need(first, "bitwise")?,
+            register: need(second, "bitwise")?,
+            mask: value(fourth)?.unwrap_or_default(),
         },
         "cmp" => Expression::Compare {
-            register: need(a, "cmp")?,
-            operation: need(b, "cmp")?,
-            data: value(c)?.ok_or(wrong(0, "cmp"))?,
+            register: need(first, "cmp")?,
+            operation: need(second, "cmp")?,
+            data: value(third)?.ok_or(wrong(0, "cmp"))?,
         },
         "lookup" => Expression::Lookup {
-            set: a.map(text).unwrap_or_default(),
-            register: need(b, "lookup")?,
-            inverted: e.and_then(number).unwrap_or(0) & 1 != 0,
-            verdict_map: c.and_then(number) == Some(0),
+            set: first.map(text).unwrap_or_default(),
+            register: need(second, "lookup")?,
+            inverted: fifth.and_then(number).unwrap_or(0) & 1 != 0,
+            verdict_map: third.and_then(number) == Some(0),
         },
-        "immediate" => immediate(need(a, "immediate")?, b)?,
+        "immediate" => immediate(need(first, "immediate")?, second)?,
         "reject" => Expression::Reject,
         "counter" => Expression::Neutral("counter"),
         "log" => Expression::Neutral("log"),
         "notrack" => Expression::Neutral("notrack"),
-        "match" | "target" => match a.map(text).unwrap_or_default() {
+        "match" | "target" => match first.map(text).unwrap_or_default() {
             // iptables' comments are matches.
             comment if comment == "comment" => Expression::Neutral("comment"),
             other => Expression::Other(format!("{name}:{other}")),

@@ -123,7 +123,7 @@ impl Ruleset {
             Expression::Verdict(Verdict::Accept) => Outcome::Accepts,
             Expression::Verdict(Verdict::Continue) => return None,
             Expression::Verdict(Verdict::Return) => Outcome::Returns,
-            Expression::Verdict(Verdict::Jump(chain)) | Expression::Verdict(Verdict::Goto(chain)) => {
+            Expression::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => {
                 let key = (rule.chain.0, rule.chain.1.clone(), chain.clone());
                 self.outcome(&key, family, depth - 1, memory)
             }
@@ -201,12 +201,15 @@ fn scope(rule: &Rule, family: Family) -> Scope {
             Expression::Compare { register, operation, data } => {
                 compare(registers.get(register), *operation, data, family)
             }
-            Expression::Lookup { verdict_map: true, .. } => Scope::All,
             Expression::Lookup { inverted: true, .. } => Scope::Most("all but a set"),
-            Expression::Lookup { .. } => Scope::Some,
+            Expression::Lookup { verdict_map: false, .. } => Scope::Some,
             Expression::Other(name) if name.starts_with("match:") => Scope::Some,
             Expression::Other(_) => Scope::Most("an expression that is not known"),
-            Expression::Verdict(_) | Expression::Reject | Expression::Neutral(_) => Scope::All,
+            // A map decides by itself.
+            Expression::Lookup { .. }
+            | Expression::Verdict(_)
+            | Expression::Reject
+            | Expression::Neutral(_) => Scope::All,
         };
         match condition {
             Scope::Some => return Scope::Some,
