@@ -6,6 +6,7 @@ mod atomic {
 pub mod clock;
 pub mod descriptors;
 pub mod file;
+pub mod lsm;
 pub mod netlink;
 pub mod perf;
 pub mod pidfd;
