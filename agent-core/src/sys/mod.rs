@@ -12,4 +12,5 @@ pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
+pub mod task;
 pub mod zeroed;
