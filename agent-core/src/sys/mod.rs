@@ -5,10 +5,12 @@ mod atomic {
 }
 pub mod clock;
 pub mod descriptors;
+pub mod dump;
 pub mod file;
 pub mod netlink;
 pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
+pub mod sock_diag;
 pub mod zeroed;
