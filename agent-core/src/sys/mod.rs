@@ -11,6 +11,7 @@ pub mod netlink;
 pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
+pub mod route;
 pub mod seqcount;
 pub mod sock_diag;
 pub mod zeroed;

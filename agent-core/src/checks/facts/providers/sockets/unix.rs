@@ -45,10 +45,7 @@ pub(super) fn host(gather: &Gather) -> Listeners {
 }
 
 /// Those of a VMM.
-fn unix_listening(
-    gather: &Gather,
-    vm: &Arc<Vm>,
-) -> Result<Vec<UnixListener>, Unavailable> {
+fn unix_listening(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<UnixListener>, Unavailable> {
     let table =
         if own_view(gather, vm, "net")? { text(gather, &vm.proc("net/unix"))? } else { host(gather)? };
     let own = held(gather, vm)?;

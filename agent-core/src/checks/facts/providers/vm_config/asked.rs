@@ -97,3 +97,12 @@ fn config(gather: &Gather, vm: &Arc<Vm>, arguments: &Arguments) -> Result<Config
     };
     gather.document(&path, firecracker::CONFIG_BYTES_MAX, parse).map(|config| (*config).clone())
 }
+
+/// The devices of the host that the VM was given, as PCI addresses or names.
+pub(in crate::checks::facts::providers) fn asked_vfio(
+    gather: &Gather,
+    vm: &Arc<Vm>,
+) -> Result<Vec<String>, Unavailable> {
+    let value = super::fields::field(&*asked(gather, vm)?, "vfio")?;
+    Ok(value.list().map(<[String]>::to_vec).unwrap_or_default())
+}

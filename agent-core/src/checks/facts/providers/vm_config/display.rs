@@ -46,9 +46,10 @@ fn one_vnc(qemu: &Qemu, vnc: &Vnc) -> (String, String) {
         VncPlace::Reverse(host, port) => (format!("to {}", shown(host, *port)), host),
         VncPlace::Tcp(host, port) => (shown(host, *port), host),
     };
-    let credentials = vnc.tls_creds.as_ref().and_then(|id| {
-        qemu.tls_credentials.iter().find(|creds| creds.id.as_ref() == Some(id))
-    });
+    let credentials = vnc
+        .tls_creds
+        .as_ref()
+        .and_then(|id| qemu.tls_credentials.iter().find(|creds| creds.id.as_ref() == Some(id)));
     let known = credentials.is_some_and(|creds| match creds.kind.as_str() {
         "x509" => creds.verifies_peer,
         "psk" => true,

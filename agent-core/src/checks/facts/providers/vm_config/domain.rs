@@ -60,9 +60,7 @@ const FIELDS: &[Field] = &[
     ("nested", |domain, _| Ok(nested(domain).into())),
     ("network-channels", |domain, conf| fields::map(channels(domain, conf.on("chardev_tls")))),
     ("raw", |domain, _| Ok(domain.raw.into())),
-    ("remote-disks", |domain, conf| {
-        fields::map(disks::defined_remote(&domain.disks, conf.on("nbd_tls")))
-    }),
+    ("remote-disks", |domain, conf| fields::map(disks::defined_remote(&domain.disks, conf.on("nbd_tls")))),
     ("shares", |domain, _| {
         fields::list(domain.filesystems.iter().filter_map(|share| share.source.clone()).collect())
     }),
@@ -99,7 +97,10 @@ fn told(gather: &Gather, vm: &Arc<Vm>, name: &str, folder: &str) -> Found {
 }
 
 /// The definition of a VM; absent when libvirt does not manage it or holds none there.
-pub(super) fn running_definition(gather: &Gather, vm: &Vm) -> Result<Arc<Domain>, Unavailable> {
+pub(in crate::checks::facts::providers) fn running_definition(
+    gather: &Gather,
+    vm: &Vm,
+) -> Result<Arc<Domain>, Unavailable> {
     definition(gather, vm, &format!("{RUNNING}/{}.xml", vm.name))
 }
 
@@ -114,7 +115,10 @@ fn definition(gather: &Gather, vm: &Vm, path: &str) -> Result<Arc<Domain>, Unava
     let uuid = domain.uuid.map(crate::checks::vm::uuid).unwrap_or_default();
     if !vm.uuid.is_empty() && !uuid.is_empty() && vm.uuid != uuid {
         // Another VM was defined under this one's name while it ran.
-        return Err(Unavailable::Malformed(format!("{path} is of the VM {uuid}, and this one is {}", vm.uuid)));
+        return Err(Unavailable::Malformed(format!(
+            "{path} is of the VM {uuid}, and this one is {}",
+            vm.uuid
+        )));
     }
     Ok(domain)
 }

@@ -31,7 +31,9 @@ pub(super) const FIELDS: &[Field] = &[
     ("remote-disks", disks::remote),
     ("sandbox", sandbox),
     ("secrets", secrets),
-    ("spice", |asked| map(asked.qemu().and_then(|q| q.spice.as_ref()).map(display::spice).unwrap_or_default())),
+    ("spice", |asked| {
+        map(asked.qemu().and_then(|q| q.spice.as_ref()).map(display::spice).unwrap_or_default())
+    }),
     ("spice-clipboard", |asked| spice_switch(asked, |spice| !spice.copy_paste_disabled)),
     ("spice-files", |asked| spice_switch(asked, |spice| !spice.file_transfer_disabled)),
     ("tls-unverified", tls_unverified),
@@ -234,10 +236,7 @@ fn secrets(asked: &Asked) -> Told {
     list(shown.collect())
 }
 
-fn spice_switch(
-    asked: &Asked,
-    on: impl Fn(&crate::checks::parse::vmm::qemu::Spice) -> bool,
-) -> Told {
+fn spice_switch(asked: &Asked, on: impl Fn(&crate::checks::parse::vmm::qemu::Spice) -> bool) -> Told {
     let spice = asked.qemu().and_then(|qemu| qemu.spice.as_ref());
     some(spice.map(|spice| if on(spice) { "on" } else { "off" }))
 }

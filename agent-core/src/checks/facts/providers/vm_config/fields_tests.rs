@@ -133,7 +133,8 @@ fn the_rest() {
     assert_eq!(word(of("-spice port=1", "spice-clipboard")), "on");
     assert_eq!(of("-S", "spice-clipboard"), Err(Unavailable::Absent));
     let forwards = of("-nic user,hostfwd=tcp::22-:22,hostfwd=tcp:127.0.0.1:80-:80", "host-forwards");
-    let forwards: Vec<String> = forwards.expect("told").map().expect("a map").iter().map(|f| f.1.clone()).collect();
+    let forwards: Vec<String> =
+        forwards.expect("told").map().expect("a map").iter().map(|f| f.1.clone()).collect();
     assert_eq!(forwards, ["loopback", "network"]);
     assert_eq!(word(field(&asked(VmmKind::Firecracker, "--id a"), "metadata")), "V1");
     assert_eq!(word(field(&asked(VmmKind::CloudHypervisor, "--landlock"), "landlock")), "declared");

@@ -50,7 +50,8 @@ fn all(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<Share>, Unavailable> {
             .collect();
         match running_definition(gather, vm) {
             Ok(domain) => {
-                let served = domain.filesystems.iter().filter(|share| share.driver.as_deref() == Some("virtiofs"));
+                let served =
+                    domain.filesystems.iter().filter(|share| share.driver.as_deref() == Some("virtiofs"));
                 found.extend(served.filter_map(|share| {
                     Some((tidy(share.source.as_deref()?), format!("virtiofs, {}", mode(share.read_only))))
                 }));
