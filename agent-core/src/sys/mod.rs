@@ -5,12 +5,15 @@ mod atomic {
 }
 pub mod clock;
 pub mod descriptors;
+pub mod dump;
 pub mod file;
 pub mod lsm;
 pub mod netlink;
 pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
+pub mod route;
 pub mod seqcount;
 pub mod task;
+pub mod sock_diag;
 pub mod zeroed;
