@@ -2,6 +2,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target is to find")]
 
+use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 
@@ -28,6 +29,12 @@ pub const TARGETS: &[Target] = &[
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("etc_kernel", etc::kernel),
+    ("etc_drop_ins", etc::drop_ins),
+    ("etc_sshd", etc::sshd),
+    ("etc_settings", etc::settings),
+    ("etc_accounts", etc::accounts),
+    ("etc_services", etc::services),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
