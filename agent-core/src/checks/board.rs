@@ -116,13 +116,13 @@ pub struct Tally {
 }
 
 impl Board {
-    /// An empty board.
+    /// An empty board, without rules yet.
     ///
     /// # Errors
     /// When the kernel has no descriptor to give.
-    pub fn new(rules: Arc<RuleSet>) -> nix::Result<Self> {
+    pub fn new() -> nix::Result<Self> {
         let inner = Inner {
-            rules,
+            rules: Arc::default(),
             findings: BTreeMap::new(),
             changes: VecDeque::new(),
             accounts: Accounts::default(),

@@ -65,15 +65,14 @@ struct Agenda {
 
 impl Checker {
     /// A checker that has looked at nothing yet; `config` says where the host is, which rules are off and how often.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor to give.
-    pub fn new(config: &Config, clock: Clock) -> nix::Result<Self> {
+    /// What it finds goes to `board`.
+    #[must_use]
+    pub fn new(config: &Config, clock: Clock, board: Arc<Board>) -> Self {
         let host = HostFiles::new(config.roots.clone());
         let live = host.is_live();
         let rules = Arc::new(rules_files::in_force(&host, &config.checks.folder, &config.checks.off));
         let waivers = rules_files::waivers(&host, &config.checks.waivers);
-        let board = Arc::new(Board::new(Arc::clone(&rules))?);
+        board.restart(Arc::clone(&rules));
         let watch = if live { Watch::new().ok() } else { None };
         let mut checker = Self {
             rules,
@@ -96,7 +95,7 @@ impl Checker {
             state: State::default(),
         };
         checker.start_sweep();
-        Ok(checker)
+        checker
     }
 
     /// What is known, for anybody to read.
@@ -425,7 +424,7 @@ fn place(index: usize) -> u32 {
 /// # Errors
 /// When the kernel has no descriptor to give.
 pub fn run_once(config: &Config, clock: Clock) -> nix::Result<Checker> {
-    let mut checker = Checker::new(config, clock)?;
+    let mut checker = Checker::new(config, clock, Arc::new(Board::new()?));
     checker.set_vms(vms_of(config));
     while checker.work(u64::MAX) {}
     Ok(checker)
