@@ -111,7 +111,8 @@ pub(super) fn setting(gather: &Gather, argument: &str) -> Found {
 
 /// The files of the daemons in use: the one daemon for everything, or one of those that share its work.
 fn daemons(gather: &Gather, modular: &str) -> Vec<String> {
-    let enabled = |name: &str| ["service", "socket"].iter().any(|kind| is_enabled(gather, &format!("{name}.{kind}")));
+    let enabled =
+        |name: &str| ["service", "socket"].iter().any(|kind| is_enabled(gather, &format!("{name}.{kind}")));
     let there = |name: &str| gather.meta(&format!("{FOLDER}/{name}.conf")).is_ok();
     let (one, several) = ("libvirtd", "virtqemud");
     let names = match (enabled(one), enabled(several), there(one), there(modular)) {
@@ -197,35 +198,20 @@ pub(super) fn sasl(gather: &Gather, _: &str) -> Found {
             Found::value(list, format!("{PATH}:{line}"))
         }
         // Cyrus SASL then offers whatever plugin is installed.
-        None => Found::unavailable(Unavailable::NotExposed("no mech_list: every plugin is offered".to_owned()), PATH),
+        None => Found::unavailable(
+            Unavailable::NotExposed("no mech_list: every plugin is offered".to_owned()),
+            PATH,
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Tree;
     use super::*;
-    use crate::config::Roots;
-    use crate::checks::host::HostFiles;
-    use crate::sys::clock::Clock;
-    use std::fs;
 
-    struct Tree(tempfile::TempDir);
-
-    impl Tree {
-        fn new(files: &[(&str, &str)]) -> Self {
-            let folder = tempfile::tempdir().expect("a folder");
-            for (path, text) in files {
-                let path = folder.path().join(path);
-                fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-                fs::write(path, text).expect("a file");
-            }
-            Self(folder)
-        }
-
-        fn get(&self, argument: &str) -> Found {
-            let gather = Gather::new(HostFiles::new(Roots::below(self.0.path())), Clock::System);
-            setting(&gather, argument)
-        }
+    fn get(tree: &Tree, argument: &str) -> Found {
+        tree.ask(setting, argument)
     }
 
     #[test]
@@ -234,29 +220,32 @@ mod tests {
             "etc/libvirt/qemu.conf",
             "# vnc_listen = \"::1\"\nvnc_listen = \"0.0.0.0\"\nvnc_password = \"TOPSECRET\"\nnamespaces = [ ]\n",
         )]);
-        let found = tree.get("qemu.conf/vnc_listen");
-        assert_eq!((found.value, found.source.as_str()), (Ok(Value::from("0.0.0.0")), "/etc/libvirt/qemu.conf:2"));
-        assert_eq!(tree.get("qemu.conf/namespaces").value, Ok(Value::List(Vec::new())));
-        let found = tree.get("qemu.conf/security_require_confined");
+        let found = get(&tree, "qemu.conf/vnc_listen");
+        assert_eq!(
+            (found.value, found.source.as_str()),
+            (Ok(Value::from("0.0.0.0")), "/etc/libvirt/qemu.conf:2")
+        );
+        assert_eq!(get(&tree, "qemu.conf/namespaces").value, Ok(Value::List(Vec::new())));
+        let found = get(&tree, "qemu.conf/security_require_confined");
         assert_eq!(found.value, Ok(Value::Int(0)));
         assert!(found.source.contains("default"));
-        assert_eq!(tree.get("qemu.conf/strange").value, Err(Unavailable::Absent));
-        assert_eq!(tree.get("qemu.conf/vnc_password").value, Ok(Value::from("(set)")));
+        assert_eq!(get(&tree, "qemu.conf/strange").value, Err(Unavailable::Absent));
+        assert_eq!(get(&tree, "qemu.conf/vnc_password").value, Ok(Value::from("(set)")));
     }
 
     #[test]
     fn what_libvirt_would_refuse_is_not_believed() {
         let tree = Tree::new(&[("etc/libvirt/qemu.conf", "vnc_tls = 1\nvnc_listen = 127.0.0.1\n")]);
-        assert!(matches!(tree.get("qemu.conf/vnc_tls").value, Err(Unavailable::Malformed(_))));
+        assert!(matches!(get(&tree, "qemu.conf/vnc_tls").value, Err(Unavailable::Malformed(_))));
     }
 
     #[test]
     fn verification_follows_the_default_of_all() {
         let tree = Tree::new(&[("etc/libvirt/qemu.conf", "default_tls_x509_verify = 0\n")]);
-        assert_eq!(tree.get("qemu.conf/migrate_tls_x509_verify").value, Ok(Value::Int(0)));
+        assert_eq!(get(&tree, "qemu.conf/migrate_tls_x509_verify").value, Ok(Value::Int(0)));
         let tree = Tree::new(&[("etc/libvirt/qemu.conf", "")]);
-        assert_eq!(tree.get("qemu.conf/migrate_tls_x509_verify").value, Ok(Value::Int(1)));
-        assert_eq!(tree.get("qemu.conf/vnc_tls_x509_verify").value, Ok(Value::Int(0)));
+        assert_eq!(get(&tree, "qemu.conf/migrate_tls_x509_verify").value, Ok(Value::Int(1)));
+        assert_eq!(get(&tree, "qemu.conf/vnc_tls_x509_verify").value, Ok(Value::Int(0)));
     }
 
     #[test]
@@ -266,14 +255,14 @@ mod tests {
             ("etc/libvirt/virtproxyd.conf", "auth_tcp = \"sasl\"\n"),
         ];
         let tree = Tree::new(&files);
-        let both = tree.get("remote/auth_tcp").value.expect("both").items().join(" ");
+        let both = get(&tree, "remote/auth_tcp").value.expect("both").items().join(" ");
         assert_eq!(both, "none sasl", "which one runs is not known: both must be right");
-        let wants = tree.0.path().join("etc/systemd/system/sockets.target.wants");
-        fs::create_dir_all(&wants).expect("a folder");
-        std::os::unix::fs::symlink("/usr/lib/systemd/system/virtqemud.socket", wants.join("virtqemud.socket"))
-            .expect("a link");
-        assert_eq!(tree.get("remote/auth_tcp").value, Ok(Value::from("sasl")));
-        assert_eq!(tree.get("daemon/auth_unix_rw").value, Ok(Value::from("none")), "built without polkit");
-        assert_eq!(Tree::new(&[]).get("remote/auth_tcp").value, Err(Unavailable::Absent));
+        tree.link(
+            "etc/systemd/system/sockets.target.wants/virtqemud.socket",
+            "/usr/lib/systemd/system/virtqemud.socket",
+        );
+        assert_eq!(get(&tree, "remote/auth_tcp").value, Ok(Value::from("sasl")));
+        assert_eq!(get(&tree, "daemon/auth_unix_rw").value, Ok(Value::from("none")), "built without polkit");
+        assert_eq!(get(&Tree::new(&[]), "remote/auth_tcp").value, Err(Unavailable::Absent));
     }
 }

@@ -5,8 +5,12 @@ use crate::checks::fact::{Found, Unavailable, Value};
 use crate::checks::facts::Gather;
 
 /// Where rules are; a file of an earlier folder hides one of the same name.
-const FOLDERS: [&str; 4] =
-    ["/etc/polkit-1/rules.d", "/run/polkit-1/rules.d", "/usr/local/share/polkit-1/rules.d", "/usr/share/polkit-1/rules.d"];
+const FOLDERS: [&str; 4] = [
+    "/etc/polkit-1/rules.d",
+    "/run/polkit-1/rules.d",
+    "/usr/local/share/polkit-1/rules.d",
+    "/usr/share/polkit-1/rules.d",
+];
 
 /// `polkit.grants:ACTION`
 pub(super) fn grants(gather: &Gather, action: &str) -> Found {
@@ -36,10 +40,13 @@ pub(super) fn grants(gather: &Gather, action: &str) -> Found {
 /// Whom a file lets do an action; `None` when it does not speak of it or lets nobody.
 fn granted(text: &str, action: &str) -> Option<String> {
     // Comments may name an action that no rule is about.
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     // `org.libvirt.` of an indexOf or startsWith is of the action too.
     let family = action.split('.').take(2).collect::<Vec<_>>().join(".");
-    let speaks = code.contains(action) || code.contains(&format!("\"{family}.")) || code.contains(&format!("'{family}."));
+    let speaks = code.contains(action)
+        || code.contains(&format!("\"{family}."))
+        || code.contains(&format!("'{family}."));
     if !speaks || !code.contains("polkit.Result.YES") {
         return None;
     }
@@ -71,14 +78,22 @@ mod tests {
     #[test]
     fn a_group_is_told_and_an_answer_without_a_question_is_for_anyone() {
         let rule = |asks: &str| {
-            format!("polkit.addRule(function(action, subject) {{\n if (action.id == \"{ACTION}\"{asks}) {{\n return polkit.Result.YES;\n }}\n}});")
+            format!(
+                "polkit.addRule(function(action, subject) {{\n if (action.id == \"{ACTION}\"{asks}) {{\n return polkit.Result.YES;\n }}\n}});"
+            )
         };
-        assert_eq!(granted(&rule(" && subject.isInGroup(\"libvirt\")"), ACTION).as_deref(), Some("group libvirt"));
+        assert_eq!(
+            granted(&rule(" && subject.isInGroup(\"libvirt\")"), ACTION).as_deref(),
+            Some("group libvirt")
+        );
         assert_eq!(granted(&rule(" && subject.user == 'anna'"), ACTION).as_deref(), Some("user"));
         assert_eq!(granted(&rule(""), ACTION).as_deref(), Some("anyone"));
         assert_eq!(granted(&rule(" // subject.isInGroup(\"libvirt\")"), ACTION).as_deref(), Some("anyone"));
         assert_eq!(granted(&rule("").replace("YES", "AUTH_ADMIN"), ACTION), None);
         assert_eq!(granted(&rule("").replace("libvirt.unix", "systemd.x"), ACTION), None);
-        assert_eq!(granted("action.id.indexOf('org.libvirt.') == 0 polkit.Result.YES", ACTION).as_deref(), Some("anyone"));
+        assert_eq!(
+            granted("action.id.indexOf('org.libvirt.') == 0 polkit.Result.YES", ACTION).as_deref(),
+            Some("anyone")
+        );
     }
 }

@@ -4,7 +4,9 @@
 mod conf;
 mod grants;
 mod loose;
-mod unit;
+#[cfg(test)]
+pub(super) mod testing;
+pub(super) mod unit;
 
 use super::{Provider, Read, Refresh};
 

@@ -119,8 +119,10 @@ pub(super) fn loosened(gather: &Gather, name: &str) -> Found {
             Err(why) => return Found::unavailable(why, path.clone()),
         }
     }
-    let loose = ini.entries.iter().filter(|entry| &*entry.section == "Service" && loosens(&entry.key, &entry.value));
-    let shown = loose.map(|entry| format!("{}={} ({})", entry.key, entry.value, entry.origin)).collect::<Vec<_>>();
+    let loose =
+        ini.entries.iter().filter(|entry| &*entry.section == "Service" && loosens(&entry.key, &entry.value));
+    let shown =
+        loose.map(|entry| format!("{}={} ({})", entry.key, entry.value, entry.origin)).collect::<Vec<_>>();
     Found::value(shown, if paths.is_empty() { format!("{own}.d") } else { paths.join(", ") })
 }
 
@@ -180,7 +182,8 @@ mod tests {
         for name in ["a.service", "b.service", "c.service", "d.service"] {
             fs::write(usr.join(name), "[Unit]\n").expect("a unit");
         }
-        symlink("/usr/lib/systemd/system/a.service", etc.join("multi-user.target.wants/a.service")).expect("a link");
+        symlink("/usr/lib/systemd/system/a.service", etc.join("multi-user.target.wants/a.service"))
+            .expect("a link");
         symlink("/dev/null", etc.join("b.service")).expect("a link");
         symlink("/usr/lib/systemd/system/d.service", etc.join("dbus-d.service")).expect("a link");
         let gather = Gather::new(HostFiles::new(Roots::below(folder.path())), Clock::System);
@@ -201,8 +204,11 @@ mod tests {
         fs::create_dir_all(&usr).expect("folders");
         fs::create_dir_all(&drop_ins).expect("folders");
         fs::write(usr.join("libvirtd.service"), "[Service]\nNoNewPrivileges=no\n").expect("a unit");
-        fs::write(drop_ins.join("10-a.conf"), "[Service]\nProtectHome=yes\nSystemCallFilter=@system-service\n")
-            .expect("a drop-in");
+        fs::write(
+            drop_ins.join("10-a.conf"),
+            "[Service]\nProtectHome=yes\nSystemCallFilter=@system-service\n",
+        )
+        .expect("a drop-in");
         let gather = Gather::new(HostFiles::new(Roots::below(folder.path())), Clock::System);
         assert_eq!(loosened(&gather, "libvirtd.service").value, Ok(Value::List(vec![])), "as packaged");
         fs::write(drop_ins.join("20-b.conf"), "[Service]\nProtectHome=no\n").expect("a drop-in");
