@@ -3,6 +3,7 @@
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
 }
+pub mod audit;
 pub mod clock;
 pub mod descriptors;
 pub mod file;
@@ -11,4 +12,5 @@ pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
+pub mod timex;
 pub mod zeroed;

@@ -18,7 +18,7 @@ const FOLDERS: [&str; 5] = [
 type Links = Result<HashMap<String, String>, Unavailable>;
 
 /// `unit:NAME`
-pub(super) fn state(gather: &Gather, name: &str) -> Found {
+pub(in crate::checks::facts::providers) fn state(gather: &Gather, name: &str) -> Found {
     let Some((path, masked)) = (match file(gather, name) {
         Ok(file) => file,
         Err(why) => return Found::unavailable(why, FOLDERS[0]),
