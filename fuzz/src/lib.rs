@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target is to find")]
 
 use bartizan_core::checks::parse::etc::fuzzing as etc;
+use bartizan_core::checks::parse as checks;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 
@@ -35,6 +36,17 @@ pub const TARGETS: &[Target] = &[
     ("etc_settings", etc::settings),
     ("etc_accounts", etc::accounts),
     ("etc_services", etc::services),
+    ("checks_proc_process", checks::proc::fuzzing::process),
+    ("checks_proc_maps", checks::proc::fuzzing::maps),
+    ("checks_proc_sockets", checks::proc::fuzzing::sockets),
+    ("checks_vmm_arguments", checks::vmm::fuzzing::arguments),
+    ("checks_firecracker_config", checks::vmm::fuzzing::firecracker_config),
+    ("checks_domain_xml", checks::vmm::fuzzing::domain_xml),
+    ("checks_qcow2", checks::files::fuzzing::qcow2),
+    ("checks_elf", checks::files::fuzzing::elf),
+    ("checks_certificates", checks::files::fuzzing::certificates),
+    ("checks_packages", checks::files::fuzzing::packages),
+    ("checks_nft", checks::nft::fuzzing::netlink),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
