@@ -4,6 +4,7 @@ use super::declared::RuleSet;
 use super::host::HostFiles;
 use super::reasoning;
 use super::waiver::{self, Waivers};
+use crate::config::Config;
 use std::path::Path;
 
 /// The shipped rule files: a name to show in errors, and the text.
@@ -31,6 +32,12 @@ pub fn shipped() -> RuleSet {
         set.add(Path::new(name), text, &known);
     }
     set
+}
+
+/// The rules in force by a configuration.
+#[must_use]
+pub fn rules(config: &Config) -> RuleSet {
+    in_force(&HostFiles::new(config.roots.clone()), &config.checks.folder, &config.checks.off)
 }
 
 /// The shipped rules, and those of a folder on the host (`*.toml`, in the order of their names), less those that are
