@@ -6,6 +6,7 @@ mod atomic {
 pub mod audit;
 pub mod clock;
 pub mod descriptors;
+pub mod dump;
 pub mod file;
 pub mod netlink;
 pub mod perf;
@@ -13,4 +14,5 @@ pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
 pub mod timex;
+pub mod sock_diag;
 pub mod zeroed;
