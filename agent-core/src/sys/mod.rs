@@ -15,4 +15,5 @@ pub mod prefetch;
 pub mod seqcount;
 pub mod timex;
 pub mod sock_diag;
+pub mod task;
 pub mod zeroed;
