@@ -2,8 +2,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target is to find")]
 
-use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::checks::parse as checks;
+use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 

@@ -13,7 +13,7 @@ pub mod perf;
 pub mod pidfd;
 pub mod prefetch;
 pub mod seqcount;
-pub mod timex;
 pub mod sock_diag;
 pub mod task;
+pub mod timex;
 pub mod zeroed;

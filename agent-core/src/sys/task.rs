@@ -20,9 +20,8 @@ pub fn core_cookie(tid: i32) -> nix::Result<u64> {
     let mut cookie = 0_u64;
     let tid = libc::c_ulong::try_from(tid).map_err(|_| Errno::ESRCH)?;
     // SAFETY: the kernel writes 8 bytes at the address given, which is that of a live u64; the rest are integers.
-    let result = unsafe {
-        libc::prctl(SCHED_CORE, SCHED_CORE_GET, tid, ONE_THREAD, std::ptr::from_mut(&mut cookie))
-    };
+    let result =
+        unsafe { libc::prctl(SCHED_CORE, SCHED_CORE_GET, tid, ONE_THREAD, std::ptr::from_mut(&mut cookie)) };
     Errno::result(result)?;
     Ok(cookie)
 }
@@ -78,9 +77,8 @@ pub fn xattr(path: &CStr, name: &CStr) -> nix::Result<Option<Vec<u8>>> {
     let mut value = vec![0_u8; 512];
     loop {
         // SAFETY: both texts end in NUL, and the kernel writes at most `len` bytes into the vector's own.
-        let result = unsafe {
-            libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len())
-        };
+        let result =
+            unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
         match Errno::result(result) {
             Ok(length) => {
                 value.truncate(usize::try_from(length).unwrap_or(0));

@@ -251,7 +251,8 @@ mod tests {
     #[test]
     fn a_program_is_compared_with_what_its_package_says() {
         let host = host("/usr/bin/qemu-x");
-        let sums = |sum: &str| format!("00000000000000000000000000000000  usr/bin/other\n{sum}  bin/qemu-x\n");
+        let sums =
+            |sum: &str| format!("00000000000000000000000000000000  usr/bin/other\n{sum}  bin/qemu-x\n");
         host.file("var/lib/dpkg/info/bash.md5sums", sums("11111111111111111111111111111111"));
         assert!(matches!(package(&host.gather(&[]), &vm(100), "").value, Err(Unavailable::NotExposed(_))));
         // md5("program")

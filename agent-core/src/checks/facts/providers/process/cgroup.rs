@@ -83,7 +83,8 @@ fn parse(gather: &Gather, text: &str) -> Vec<Place> {
             let there = String::from_utf8_lossy(&there.bytes).into_owned();
             for controller in CONTROLLERS {
                 // Devices have no controller in v2: programs decide, in any cgroup.
-                let has = controller == "devices" || there.split_whitespace().any(|name| name == v2_name(controller));
+                let has = controller == "devices"
+                    || there.split_whitespace().any(|name| name == v2_name(controller));
                 if has && places.iter().all(|place| place.controller != controller) {
                     places.push(Place { controller, v2: true, root: root.to_owned(), path: path.to_owned() });
                 }
@@ -106,8 +107,10 @@ pub(super) fn cgroup(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
             Found::unavailable(Unavailable::NotExposed(why), vm.proc("cgroup"))
         }
         Ok(places) => {
-            let mut map: Vec<(String, String)> =
-                places.iter().map(|place| (v2_name(place.controller).to_owned(), place.path.clone())).collect();
+            let mut map: Vec<(String, String)> = places
+                .iter()
+                .map(|place| (v2_name(place.controller).to_owned(), place.path.clone()))
+                .collect();
             map.sort();
             Found::value(map, vm.proc("cgroup"))
         }
@@ -321,7 +324,11 @@ mod tests {
         assert_eq!(limit(&gather, &vm(101), "memory").value, Ok("none".into()));
         assert!(limit(&gather, &vm(100), "strange").value.is_err());
         let gather = host.gather(&[vm(100)]);
-        assert_eq!(limit(&gather, &vm(100), "memory").value, Ok(Value::Int(1000)), "alone, all of it is its own");
+        assert_eq!(
+            limit(&gather, &vm(100), "memory").value,
+            Ok(Value::Int(1000)),
+            "alone, all of it is its own"
+        );
     }
 
     #[test]

@@ -14,8 +14,18 @@ use std::sync::Arc;
 
 /// Beginnings of their names, as the kernel cuts them to 15 bytes.
 const KINDS: [&str; 12] = [
-    "swtpm", "virtiofsd", "vhost-user", "vhost-device", "vhost_user", "passt", "pasta", "slirp4netns", "qemu-pr-helper",
-    "qemu-storage-d", "qemu-nbd", "dbus-daemon",
+    "swtpm",
+    "virtiofsd",
+    "vhost-user",
+    "vhost-device",
+    "vhost_user",
+    "passt",
+    "pasta",
+    "slirp4netns",
+    "qemu-pr-helper",
+    "qemu-storage-d",
+    "qemu-nbd",
+    "dbus-daemon",
 ];
 
 /// One helper.
@@ -105,7 +115,8 @@ fn candidates(gather: &Gather) -> Arc<Candidates> {
             let Ok(pid) = name.parse::<i32>() else { continue };
             let Some(comm) = memory::comm(gather, pid) else { continue };
             if KINDS.iter().any(|kind| comm.starts_with(kind)) {
-                let arguments = Process::new(&gather.host().roots().proc, pid).arguments().unwrap_or_default();
+                let arguments =
+                    Process::new(&gather.host().roots().proc, pid).arguments().unwrap_or_default();
                 found.push((pid, comm, arguments.iter().flat_map(|argument| sockets(argument)).collect()));
             }
         }
@@ -115,7 +126,11 @@ fn candidates(gather: &Gather) -> Arc<Candidates> {
 
 /// Paths in an argument: `type=unixio,path=/run/tpm.sock,mode=0600`, `--socket=/run/fs.sock`, `/run/fs.sock`.
 fn sockets(argument: &str) -> Vec<String> {
-    argument.split([',', '=']).filter(|part| part.starts_with('/') && part.len() > 1).map(str::to_owned).collect()
+    argument
+        .split([',', '='])
+        .filter(|part| part.starts_with('/') && part.len() > 1)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -131,7 +146,10 @@ mod tests {
         let swtpm = |pid: i32, path: &str, uid: u32| {
             let zeros = "0 ".repeat(17);
             host.file(&format!("proc/{pid}/stat"), format!("{pid} (swtpm) S {zeros}0 7 0 0\n"));
-            host.file(&format!("proc/{pid}/cmdline"), format!("swtpm\0socket\0--ctrl\0type=unixio,path={path}\0"));
+            host.file(
+                &format!("proc/{pid}/cmdline"),
+                format!("swtpm\0socket\0--ctrl\0type=unixio,path={path}\0"),
+            );
             let status = format!("Name:\tswtpm\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nSeccomp:\t2\n");
             host.file(&format!("proc/{pid}/task/{pid}/status"), status);
         };

@@ -45,7 +45,8 @@ pub(super) fn all(gather: &Gather, vm: &Arc<Vm>) -> Arc<Result<Maps, Unavailable
                 found.shared.insert(memory, mapping);
             } else if mapping.executable
                 && mapping.deleted
-                && let Some(path) = mapping.path.filter(|path| path.starts_with('/') && !path.starts_with("/memfd:"))
+                && let Some(path) =
+                    mapping.path.filter(|path| path.starts_with('/') && !path.starts_with("/memfd:"))
             {
                 found.stale_code.insert(path);
             }
@@ -63,7 +64,8 @@ pub(super) fn files(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     };
     let mut others = Vec::new();
     for mapping in maps.shared.values().filter(|mapping| !mapping.deleted) {
-        let Some(path) = mapping.path.as_deref().filter(|path| path.starts_with('/') && !path.starts_with("/memfd:"))
+        let Some(path) =
+            mapping.path.as_deref().filter(|path| path.starts_with('/') && !path.starts_with("/memfd:"))
         else {
             continue;
         };
@@ -170,7 +172,9 @@ pub(super) fn mergeable(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         Ok(stat) => match (stat.mergeable, stat.merge_any, stat.merging_pages) {
             (Some(true), ..) | (_, Some(true), _) | (None, _, Some(1..)) => Ok(true),
             (Some(false), ..) => Ok(false),
-            _ => Err(Unavailable::NotExposed("nothing is merged now; what may be is told from 6.13 on".to_owned())),
+            _ => Err(Unavailable::NotExposed(
+                "nothing is merged now; what may be is told from 6.13 on".to_owned(),
+            )),
         },
         Err(error) => Err(Unavailable::Malformed(error.to_string())),
     };
@@ -228,7 +232,8 @@ fn each(gather: &Gather, path: &str, visit: &mut dyn FnMut(Mapping)) -> Result<(
     let mut file = File::from(fd).take(MAPS_BYTES_MAX);
     let mut reader = maps::Reader::default();
     let mut piece = vec![0; PIECE_BYTES];
-    let malformed = |error: crate::checks::parse::proc::Malformed| Unavailable::Malformed(format!("{path}: {error}"));
+    let malformed =
+        |error: crate::checks::parse::proc::Malformed| Unavailable::Malformed(format!("{path}: {error}"));
     loop {
         match file.read(&mut piece) {
             Ok(0) => break,
@@ -267,7 +272,8 @@ mod tests {
     #[test]
     fn whoever_maps_the_shared_memory_is_named() {
         let host = host();
-        host.process(101).file("proc/101/maps", "7f0000000000-7f0000001000 rw-s 0 00:01 1039 /memfd:pc.ram (deleted)\n");
+        host.process(101)
+            .file("proc/101/maps", "7f0000000000-7f0000001000 rw-s 0 00:01 1039 /memfd:pc.ram (deleted)\n");
         host.process(102).file("proc/102/maps", RAM.replace("1039", "1040"));
         let found = mappers(&host.gather(&[vm(100)]), &vm(100), "").value;
         assert_eq!(found, Ok(Value::List(vec!["vmm".to_owned()])));

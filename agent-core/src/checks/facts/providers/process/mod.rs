@@ -99,7 +99,11 @@ pub const PROVIDERS: &[Provider] = &[
         "list when a list or program says which devices it may open, all when none does",
         cgroup::devices,
     ),
-    of_vm("vm.core-cookies", "core-scheduling cookies of its vCPU threads; none without one", scheduling::cookies),
+    of_vm(
+        "vm.core-cookies",
+        "core-scheduling cookies of its vCPU threads; none without one",
+        scheduling::cookies,
+    ),
     of_vm("vm.exe", "the program's path", binary::path),
     of_vm("vm.exe-state", "current, or gone when its path leads to it no more", binary::state),
     of_vm("vm.exe-owner", "the user that owns the program", binary::owner),
@@ -107,7 +111,11 @@ pub const PROVIDERS: &[Provider] = &[
     of_vm("vm.exe-parents", "folders above it in which others than root could replace it", binary::parents),
     seldom("vm.exe-package", "whether it is as its package brought it: intact or changed", binary::package),
     seldom("vm.exe-built", "how it was built: `:pie`, `:relro`, `:nx`, `:canary`, `:fortify`", binary::built),
-    of_vm("vm.loader-variables", "variables in its environment that make the loader take in code", binary::loader),
+    of_vm(
+        "vm.loader-variables",
+        "variables in its environment that make the loader take in code",
+        binary::loader,
+    ),
     of_vm("vm.stale-code", "libraries it runs whose files were deleted or replaced", memory::stale_code),
     of_vm(
         "vm.shared-memory-others",
@@ -121,7 +129,11 @@ pub const PROVIDERS: &[Provider] = &[
         refresh: Refresh::Seconds(300),
     },
     of_vm("vm.ksm-mergeable", "whether KSM may merge pages of it: yes or no", memory::mergeable),
-    seldom("vm.memory-dumped", "whether a core dump of it would hold guest memory: yes or no", memory::dumped),
+    seldom(
+        "vm.memory-dumped",
+        "whether a core dump of it would hold guest memory: yes or no",
+        memory::dumped,
+    ),
     of_vm(
         "vm.output-files",
         "files it only adds to, and what bounds each: limit, logrotate, nothing; absent without one",

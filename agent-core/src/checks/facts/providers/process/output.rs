@@ -73,7 +73,8 @@ mod tests {
         host.process(100).link("proc/100/fd/1", "/var/log/vm/a.log").file("var/log/vm/a.log", "");
         host.link("proc/100/fd/2", "/var/images/a.img").file("var/images/a.img", "");
         host.file("proc/100/fdinfo/1", "flags:\t0102001\n").file("proc/100/fdinfo/2", "flags:\t0100002\n");
-        let limits = |size: &str| format!("Max file size             {size}            unlimited            bytes\n");
+        let limits =
+            |size: &str| format!("Max file size             {size}            unlimited            bytes\n");
         let value = |size: &str| {
             host.file("proc/100/limits", limits(size));
             files(&host.gather(&[]), &vm(100), "").value
