@@ -68,7 +68,7 @@ impl Gather {
         &self.vms
     }
 
-    pub(super) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
+    pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
     }
 

@@ -36,7 +36,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "reason": finding.reason(),
         "observed": finding.observed(),
         "note": finding.note,
-        "facets": finding.outcomes.iter().map(outcome).collect::<Vec<_>>(),
+        "facets": finding.outcomes.iter().map(|one| outcome(one, rule)).collect::<Vec<_>>(),
         "fact_keys": keys,
         "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
         "references": rule.map_or(&[][..], |rule| &rule.references),
@@ -82,13 +82,13 @@ fn subject(subject: &Subject) -> Value {
     }
 }
 
-fn outcome(outcome: &Outcome) -> Value {
+fn outcome(outcome: &Outcome, rule: Option<&Rule>) -> Value {
     json!({
         "facet": outcome.facet.name(),
         "verdict": outcome.verdict.name(),
         "reason": outcome.reason,
         "unknown_why": (!outcome.unknown_why.is_empty()).then_some(outcome.unknown_why),
-        "expected": outcome.expected,
+        "expected": rule.map(|rule| rule.expectation(outcome.facet)),
         "evidence": outcome.evidence.iter().map(|fact| evidence(fact)).collect::<Vec<_>>(),
     })
 }
