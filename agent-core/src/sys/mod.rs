@@ -3,6 +3,7 @@
 mod atomic {
     pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
 }
+pub mod audit;
 pub mod clock;
 pub mod descriptors;
 pub mod dump;
@@ -14,6 +15,7 @@ pub mod pidfd;
 pub mod prefetch;
 pub mod route;
 pub mod seqcount;
-pub mod task;
 pub mod sock_diag;
+pub mod task;
+pub mod timex;
 pub mod zeroed;
