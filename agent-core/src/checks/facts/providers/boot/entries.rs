@@ -77,7 +77,7 @@ fn read(gather: &Gather) -> Result<Next, Unavailable> {
         match gather.text(KERNEL) {
             Ok(text) => {
                 let cmdline = text.trim().to_owned();
-                let boot = Boot { title: String::new(), kernel: "".into(), cmdline, line: 1 };
+                let boot = Boot { title: "".into(), kernel: String::new(), cmdline, line: 1 };
                 entries.extend(entry(&boot, KERNEL, &[]));
                 loader = "kernel-install";
             }
