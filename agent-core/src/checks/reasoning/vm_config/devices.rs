@@ -1,6 +1,6 @@
 //! What VMs were given, beside what others were.
 
-use super::{int, list, map, malformed, verdict};
+use super::{int, list, malformed, map, verdict};
 use crate::checks::case::Case;
 use crate::checks::declared::Truth;
 use crate::checks::fact::{Unavailable, Value};
@@ -29,7 +29,8 @@ fn count(text: &str) -> Option<i64> {
 pub(super) fn firmware_closed(case: &Case<'_>) -> Result<Truth, Truth> {
     let images = map(case, "vm.asked:firmware")?;
     let (mut wrong, mut unknown) = (Vec::new(), None);
-    let code: Vec<&String> = images.iter().filter(|(_, how)| how == "read-only").map(|(path, _)| path).collect();
+    let code: Vec<&String> =
+        images.iter().filter(|(_, how)| how == "read-only").map(|(path, _)| path).collect();
     if code.is_empty() {
         wrong.push("the guest may write to every image of its firmware".to_owned());
     }
@@ -38,12 +39,16 @@ pub(super) fn firmware_closed(case: &Case<'_>) -> Result<Truth, Truth> {
         if !path.starts_with('/') {
             continue;
         }
-        for (key, mask) in [(format!("path.uid:{path}"), i64::MAX), (format!("path.group-others:{path}"), 0o22)] {
+        for (key, mask) in
+            [(format!("path.uid:{path}"), i64::MAX), (format!("path.group-others:{path}"), 0o22)]
+        {
             match &case.fact(&key).value {
                 Err(why) => unknown = unknown.or(Some((key, why.clone()))),
                 Ok(value) => match value.int() {
                     Some(number) if number & mask == 0 => {}
-                    Some(number) if mask == i64::MAX => wrong.push(format!("{path} belongs to user {number}")),
+                    Some(number) if mask == i64::MAX => {
+                        wrong.push(format!("{path} belongs to user {number}"))
+                    }
                     Some(_) => wrong.push(format!("{path} can be written by its group or others")),
                     None => return Err(malformed(&key, "no number")),
                 },
@@ -130,9 +135,9 @@ pub(super) fn group_single_owner(case: &Case<'_>) -> Result<Truth, Truth> {
             Ok(value) => {
                 let devices = value.map().unwrap_or_default();
                 // Drivers of a vendor's own for VFIO are named after it: `mlx5_vfio_pci`.
-                let strangers = devices.iter().filter(|(_, driver)| {
-                    !ASIDE.contains(&driver.as_str()) && !driver.contains("vfio")
-                });
+                let strangers = devices
+                    .iter()
+                    .filter(|(_, driver)| !ASIDE.contains(&driver.as_str()) && !driver.contains("vfio"));
                 wrong.extend(
                     strangers
                         .map(|(device, driver)| format!("group {group}: the host's {driver} has {device}")),
@@ -141,7 +146,12 @@ pub(super) fn group_single_owner(case: &Case<'_>) -> Result<Truth, Truth> {
         }
     }
     match shared(case, GROUPS, |value| {
-        value.items().iter().filter(|group| own.iter().any(|o| o == *group)).map(|g| format!("group {g}")).collect()
+        value
+            .items()
+            .iter()
+            .filter(|group| own.iter().any(|o| o == *group))
+            .map(|g| format!("group {g}"))
+            .collect()
     })? {
         Truth::Fails(why) => wrong.push(why),
         Truth::Unknown(key, why) => unknown = unknown.or(Some((key, why))),
@@ -162,7 +172,9 @@ pub(super) fn usb_as_asked(case: &Case<'_>) -> Result<Truth, Truth> {
 mod tests {
     #[test]
     fn cpus_are_counted_as_the_kernel_lists_them() {
-        for (text, expected) in [("0", Some(1)), ("0-3", Some(4)), ("0-3,8,10-11", Some(7)), ("3-0", None), ("", None)] {
+        for (text, expected) in
+            [("0", Some(1)), ("0-3", Some(4)), ("0-3,8,10-11", Some(7)), ("3-0", None), ("", None)]
+        {
             assert_eq!(super::count(text), expected, "{text}");
         }
     }

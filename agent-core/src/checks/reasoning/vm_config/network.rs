@@ -1,6 +1,6 @@
 //! Who meets whom on the host's network.
 
-use super::{list, map, malformed, verdict};
+use super::{list, malformed, map, verdict};
 use crate::checks::case::Case;
 use crate::checks::declared::Truth;
 use crate::checks::fact::Unavailable;
@@ -51,7 +51,9 @@ pub(super) fn tap_ports_apart(case: &Case<'_>) -> Result<Truth, Truth> {
                 })();
                 match apart {
                     Ok(true) => {}
-                    Ok(false) => wrong.push(format!("{tap} reaches {their_tap} of {} on {bridge}", other.name)),
+                    Ok(false) => {
+                        wrong.push(format!("{tap} reaches {their_tap} of {} on {bridge}", other.name))
+                    }
                     Err(why) => unknown = unknown.or(Some((VLAN.to_owned(), why))),
                 }
             }
@@ -172,7 +174,8 @@ pub(super) fn rp_filter(case: &Case<'_>) -> Result<Truth, Truth> {
     let settings = map(case, KEY)?;
     let mut parsed = Vec::with_capacity(settings.len());
     for (link, value) in &settings {
-        let number: i64 = value.trim().parse().map_err(|_| malformed(KEY, &format!("{value} is no number")))?;
+        let number: i64 =
+            value.trim().parse().map_err(|_| malformed(KEY, &format!("{value} is no number")))?;
         parsed.push((link.as_str(), number));
     }
     let all = parsed.iter().find(|(link, _)| *link == "all").map_or(0, |(_, number)| *number);
