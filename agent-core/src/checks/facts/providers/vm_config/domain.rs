@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(told("labels-off"), "selinux: none");
         assert_eq!(told("disk-labels-off"), "vda every model: relabel=no");
         assert_eq!(told("nested"), "yes");
-        assert_eq!(told("formats"), "vda=raw");
+        assert_eq!(told("formats"), "vda=raw, vdb=raw");
         assert_eq!(told("remote-disks"), "vdb=nbd tls");
         assert_eq!(told("network-channels"), "serial 0.0.0.0:4555=clear");
         let bad = Err(Unavailable::NotExposed("there is no field \"x\" of a definition".into()));
