@@ -65,15 +65,14 @@ struct Agenda {
 
 impl Checker {
     /// A checker that has looked at nothing yet; `config` says where the host is, which rules are off and how often.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor to give.
-    pub fn new(config: &Config, clock: Clock) -> nix::Result<Self> {
+    /// What it finds goes to `board`.
+    #[must_use]
+    pub fn new(config: &Config, clock: Clock, board: Arc<Board>) -> Self {
         let host = HostFiles::new(config.roots.clone());
         let live = host.is_live();
         let rules = Arc::new(rules_files::in_force(&host, &config.checks.folder, &config.checks.off));
         let waivers = rules_files::waivers(&host, &config.checks.waivers);
-        let board = Arc::new(Board::new(Arc::clone(&rules))?);
+        board.restart(Arc::clone(&rules));
         let watch = if live { Watch::new().ok() } else { None };
         let mut checker = Self {
             rules,
@@ -95,8 +94,9 @@ impl Checker {
             sweeping: false,
             state: State::default(),
         };
+        checker.report_problems();
         checker.start_sweep();
-        Ok(checker)
+        checker
     }
 
     /// What is known, for anybody to read.
@@ -219,7 +219,6 @@ impl Checker {
         for vm in self.facts.vms().to_vec() {
             self.enqueue_vm(vm.id);
         }
-        self.report_problems();
     }
 
     fn enqueue_vm(&mut self, vm: VmId) {
@@ -331,6 +330,7 @@ impl Checker {
         (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());
         self.queue.clear();
         self.queued.clear();
+        self.report_problems();
         self.start_sweep();
     }
 
@@ -387,15 +387,13 @@ impl Checker {
         let problems = self.rules.problems().iter().map(ToString::to_string);
         let waivers = self.waivers.problem.iter().map(|problem| format!("{}: {problem}", self.waivers_path));
         let now = self.clock.wall_ns();
-        for (index, problem) in problems.chain(waivers).enumerate() {
-            log::warn!("checks: {problem}");
-            self.board.put(Key { vm: None, rule: PROBLEMS_FROM + place(index) }, broken(&problem, now));
+        let found: Vec<Finding> = problems.chain(waivers).map(|problem| broken(&problem, now)).collect();
+        for finding in &found {
+            log::warn!("checks: {}", finding.note);
         }
+        self.board.put_problems(found);
     }
 }
-
-/// Findings about broken rules stand behind all others.
-const PROBLEMS_FROM: u32 = 1 << 24;
 
 fn broken(problem: &str, now_ns: i64) -> Finding {
     Finding {
@@ -432,7 +430,7 @@ fn place(index: usize) -> u32 {
 /// # Errors
 /// When the kernel has no descriptor to give.
 pub fn run_once(config: &Config, clock: Clock) -> nix::Result<Checker> {
-    let mut checker = Checker::new(config, clock)?;
+    let mut checker = Checker::new(config, clock, Arc::new(Board::new()?));
     checker.set_vms(vms_of(config));
     while checker.work(u64::MAX) {}
     Ok(checker)

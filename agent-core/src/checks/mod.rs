@@ -10,6 +10,7 @@
 //!   will be after the next start are judged apart.
 //! * Which facts a rule saw is noted while it looks: that is its evidence, and what makes it look again.
 
+pub mod baseline;
 pub mod board;
 pub mod case;
 pub mod checker;
@@ -22,6 +23,7 @@ pub mod judge;
 pub mod parse;
 pub mod pattern;
 pub mod reasoning;
+pub mod report;
 mod rules_files;
 pub mod vm;
 pub mod waiver;
@@ -32,6 +34,6 @@ pub use checker::{Checker, run_once};
 pub use declared::{Rule, RuleSet, Scope, Severity};
 pub use fact::{Fact, Unavailable, Value};
 pub use finding::{Finding, Outcome, Subject, Verdict};
-pub use rules_files::{SHIPPED, shipped};
+pub use rules_files::{SHIPPED, rules, shipped};
 
 pub use vm::{Vm, VmId, vms_of};

@@ -4,12 +4,16 @@ use super::declared::RuleSet;
 use super::host::HostFiles;
 use super::reasoning;
 use super::waiver::{self, Waivers};
+use crate::config::Config;
 use std::path::Path;
 
 /// The shipped rule files: a name to show in errors, and the text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("cpu.toml", include_str!("rules/cpu.toml")),
+    ("cpu-vuln.toml", include_str!("rules/cpu-vuln.toml")),
+    ("cpu-switches.toml", include_str!("rules/cpu-switches.toml")),
     ("kernel.toml", include_str!("rules/kernel.toml")),
+    ("kernel-config.toml", include_str!("rules/kernel-config.toml")),
     ("boot.toml", include_str!("rules/boot.toml")),
     ("memory.toml", include_str!("rules/memory.toml")),
     ("vmm.toml", include_str!("rules/vmm.toml")),
@@ -31,6 +35,12 @@ pub fn shipped() -> RuleSet {
         set.add(Path::new(name), text, &known);
     }
     set
+}
+
+/// The rules in force by a configuration.
+#[must_use]
+pub fn rules(config: &Config) -> RuleSet {
+    in_force(&HostFiles::new(config.roots.clone()), &config.checks.folder, &config.checks.off)
 }
 
 /// The shipped rules, and those of a folder on the host (`*.toml`, in the order of their names), less those that are

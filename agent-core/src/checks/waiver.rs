@@ -149,7 +149,7 @@ impl Waiver {
 
     /// The first instant at which it no longer holds.
     fn lasts_ns(&self) -> i64 {
-        day_of(&self.expires).map_or(i64::MIN, |day| (day + 1).saturating_mul(NS_PER_DAY))
+        end_of_day_ns(&self.expires).unwrap_or(i64::MIN)
     }
 
     fn check(&self) -> Result<(), WaiverError> {
@@ -165,36 +165,19 @@ impl Waiver {
                 return refuse(&format!("`{key}` is empty"));
             }
         }
-        match day_of(&self.expires) {
+        match end_of_day_ns(&self.expires) {
             Some(_) => Ok(()),
             None => refuse(&format!("`expires` is {:?}, not a day such as \"2027-03-31\"", self.expires)),
         }
     }
 }
 
-/// Days from the epoch to a day written `YYYY-MM-DD`, by the proleptic Gregorian calendar.
-#[must_use]
-pub fn day_of(text: &str) -> Option<i64> {
-    let mut parts = text.split('-');
-    let year: i64 = parts.next().filter(|part| part.len() == 4)?.parse().ok()?;
-    let month: i64 = parts.next().filter(|part| part.len() == 2)?.parse().ok()?;
-    let day: i64 = parts.next().filter(|part| part.len() == 2)?.parse().ok()?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_of_month = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if parts.next().is_some() || !(1..=days_of_month).contains(&day) {
-        return None;
-    }
-    // The year begins in March, so that the leap day is its last.
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
+/// The first instant after a day written `YYYY-MM-DD`, in nanoseconds since the epoch.
+fn end_of_day_ns(day: &str) -> Option<i64> {
+    let start = humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).ok()?;
+    let since_epoch = start.duration_since(std::time::UNIX_EPOCH).ok()?;
+    // Days beyond 2262 do not fit, and are as good as never.
+    Some(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX).saturating_add(NS_PER_DAY))
 }
 
 #[cfg(test)]
@@ -264,21 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_as_everybody_counts_them() {
-        assert_eq!(day_of("1970-01-01"), Some(0));
-        assert_eq!(day_of("2000-02-29"), Some(11_016));
-        assert_eq!(day_of("2026-11-26"), Some(20_783));
-        for wrong in [
-            "2026-13-01",
-            "2026-00-01",
-            "2026-04-31",
-            "1900-02-29",
-            "26-01-01",
-            "2026-1-1",
-            "2026-01-01-1",
-            "",
-        ] {
-            assert_eq!(day_of(wrong), None, "{wrong}");
+    fn days_are_days() {
+        assert_eq!(end_of_day_ns("1970-01-01"), Some(NS_PER_DAY));
+        assert_eq!(end_of_day_ns("2026-11-26"), Some(20_784 * NS_PER_DAY));
+        assert_eq!(end_of_day_ns("9999-12-31"), Some(i64::MAX));
+        for wrong in ["2026-13-01", "2026-04-31", "1900-02-29", "26-01-01", "2026-1-1", "2026-01-01-1", ""] {
+            assert_eq!(end_of_day_ns(wrong), None, "{wrong}");
         }
     }
 }

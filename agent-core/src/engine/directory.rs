@@ -1,5 +1,7 @@
 //! What the cold side publishes for people: names, sources, plans. The sampler never touches it.
 
+use super::checks::Tally;
+use crate::checks::waiver::Waiver;
 use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::SourceReport;
@@ -8,7 +10,7 @@ use crate::sampling::host::{HostLabels, Inventory};
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// The host, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,10 +37,19 @@ pub(super) struct Directory {
     pub(super) nudge: EventFd,
     /// An [`AgentState`](super::AgentState).
     pub(super) state: Arc<AtomicU8>,
+    /// Counts every change of `vms`; the checks read it to know whether to look.
+    pub(super) vms_generation: AtomicU64,
+    /// Wakes the checks' thread; read by that thread.
+    pub(super) checks_wake: EventFd,
+    /// Waivers for the checks to take up.
+    pub(super) waivers: Mutex<Vec<Waiver>>,
+    /// Whether somebody asked for a full run of the checks.
+    pub(super) sweep_wanted: AtomicBool,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Directory {
-    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, nudge: EventFd) -> Self {
+    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, nudge: EventFd, checks_wake: EventFd) -> Self {
         Self {
             config: RwLock::new(config),
             host: RwLock::default(),
@@ -48,6 +59,11 @@ impl Directory {
             wake,
             nudge,
             state: Arc::default(),
+            vms_generation: AtomicU64::new(0),
+            checks_wake,
+            waivers: Mutex::default(),
+            sweep_wanted: AtomicBool::new(false),
+            tally: Arc::default(),
         }
     }
 
@@ -58,11 +74,24 @@ impl Directory {
             Ok(at) => vms[at] = info,
             Err(at) => vms.insert(at, info),
         }
+        drop(vms);
+        self.vms_changed();
     }
 
     /// Strikes a VM out.
     pub(super) fn leave(&self, info: &VmInfo) {
         self.vms.write().retain(|vm| vm.entity != info.entity);
+        self.vms_changed();
+    }
+
+    fn vms_changed(&self) {
+        self.vms_generation.fetch_add(1, Ordering::Release);
+        self.wake_checks();
+    }
+
+    pub(super) fn wake_checks(&self) {
+        // Fails only when the count is at its maximum, and then the thread is awake anyway.
+        let _ = self.checks_wake.write(1);
     }
 }
 

@@ -10,6 +10,7 @@
 //! needs it hands back to be freed.
 
 mod budget;
+mod checks;
 mod directory;
 mod link;
 mod notice;
@@ -23,6 +24,7 @@ mod threads;
 mod watch;
 mod work;
 
+pub use checks::{Checks, WaiveError};
 pub use directory::HostInfo;
 pub use planner::Planner;
 pub use reader::{Cost, Reader};
@@ -30,6 +32,7 @@ pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
 
 use crate::alerts;
+use crate::checks::Board;
 use crate::config::Config;
 use crate::detection::{Detector, DetectorError, RuleError};
 use crate::sampling::frame::{Frame, OutOfMemory};
@@ -81,14 +84,29 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
     let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
         .map_err(BuildError::Descriptor)?;
+    let checks_wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        .map_err(BuildError::Descriptor)?;
+    let board = Arc::new(Board::new().map_err(BuildError::Descriptor)?);
     let config = Arc::new(config);
-    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), nudge));
+    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), nudge, checks_wake));
 
-    let reader = Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), clock.clone());
+    let reader =
+        Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), board, clock.clone());
     let counters = Arc::clone(&directory.counters);
+    let tally = Arc::clone(&directory.tally);
     let exits_too = Arc::clone(&exits);
-    let sampler =
-        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, exits_too, counters);
+    let sampler = Sampler::new(
+        &config,
+        clock.clone(),
+        writer,
+        recorder,
+        detector,
+        sink,
+        hot,
+        exits_too,
+        counters,
+        tally,
+    );
     let planner =
         Planner::new(config, clock, cold, exits, directory, frame).map_err(BuildError::Descriptor)?;
     Ok((sampler, planner, reader))

@@ -141,7 +141,9 @@ impl Planner {
     /// Looks at what the agent costs, and puts another step of degradation into force where that is called for.
     fn keep_budget(&mut self, now_ns: u64) {
         let counters = &self.directory.counters;
-        let cpu_ns = counters.planner_cpu_ns.load(Relaxed) + counters.sampler_cpu_ns.load(Relaxed);
+        let cpu_ns = counters.planner_cpu_ns.load(Relaxed)
+            + counters.sampler_cpu_ns.load(Relaxed)
+            + self.directory.tally.cpu_ns.load(Relaxed);
         let changed = self.budget.note(now_ns, cpu_ns, self.declared.budget.cpu_permille);
         counters.cpu_ppm.store(self.budget.cost_ppm(), Relaxed);
         if changed {
@@ -174,6 +176,7 @@ impl Planner {
         self.outbox.push_back(ToHot::Rules(rules));
         self.declared = Arc::new(config);
         *self.directory.config.write() = Arc::clone(&self.declared);
+        self.directory.wake_checks();
         self.put_into_force(now_ns);
     }
 

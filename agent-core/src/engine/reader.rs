@@ -1,8 +1,11 @@
 //! What anybody may look at, from any thread, while the sampler runs.
 
+use super::checks::WaiveError;
 use super::directory::{Directory, HostInfo};
 use super::runner::AgentState;
 use crate::alerts::AlertReader;
+use crate::checks::Board;
+use crate::checks::waiver::{Waiver, Waivers};
 use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::SourceReport;
@@ -21,7 +24,9 @@ pub struct Cost {
     pub sampler_cpu_ns: u64,
     /// CPU time spent on the cold side, in nanoseconds.
     pub planner_cpu_ns: u64,
-    /// Both, over the last minute, in millionths of one core.
+    /// CPU time spent on checks, in nanoseconds.
+    pub checks_cpu_ns: u64,
+    /// All three, over the last minute, in millionths of one core.
     pub cpu_ppm: u64,
     /// The step of degradation in force; 0 is none.
     pub degradation: u8,
@@ -38,6 +43,7 @@ pub struct Reader {
     history: Arc<History>,
     alerts: AlertReader,
     directory: Arc<Directory>,
+    board: Arc<Board>,
     clock: Clock,
     creator_pid: u32,
 }
@@ -48,9 +54,10 @@ impl Reader {
         history: Arc<History>,
         alerts: AlertReader,
         directory: Arc<Directory>,
+        board: Arc<Board>,
         clock: Clock,
     ) -> Self {
-        Self { frame, history, alerts, directory, clock, creator_pid: std::process::id() }
+        Self { frame, history, alerts, directory, board, clock, creator_pid: std::process::id() }
     }
 
     /// The latest values.
@@ -80,6 +87,30 @@ impl Reader {
     #[must_use]
     pub fn alerts(&self) -> &AlertReader {
         &self.alerts
+    }
+
+    /// What the checks of isolation and configuration found, and what changed about it.
+    #[must_use]
+    pub fn checks(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Asks for a full run of all checks, soon.
+    pub fn sweep_checks(&self) {
+        self.directory.sweep_wanted.store(true, Relaxed);
+        self.directory.wake_checks();
+    }
+
+    /// Lets a finding pass, for a value and until a day. It holds while this agent runs; whoever wants it to last
+    /// writes it to the waivers' file.
+    ///
+    /// # Errors
+    /// When it lacks an owner, a reason, a value or a last day.
+    pub fn waive(&self, waiver: Waiver) -> Result<(), WaiveError> {
+        Waivers::default().add(waiver.clone())?;
+        self.directory.waivers.lock().push(waiver);
+        self.directory.wake_checks();
+        Ok(())
     }
 
     /// The VMs that are watched, by row.
@@ -147,6 +178,7 @@ impl Reader {
         Cost {
             sampler_cpu_ns: counters.sampler_cpu_ns.load(Relaxed),
             planner_cpu_ns: counters.planner_cpu_ns.load(Relaxed),
+            checks_cpu_ns: self.directory.tally.cpu_ns.load(Relaxed),
             cpu_ppm: counters.cpu_ppm.load(Relaxed),
             degradation: counters.degradation.load(Relaxed),
             vms_refused: counters.vms_refused.load(Relaxed),

@@ -1,7 +1,7 @@
-//! The agent with its two threads, for hosts that do not want to drive it themselves.
+//! The agent with its own threads, for hosts that do not want to drive it themselves.
 
 use super::threads::{self, Ended, Shared};
-use super::{BuildError, Planner, Reader, Sampler};
+use super::{BuildError, Checks, Planner, Reader, Sampler};
 use crate::config::Config;
 use crate::detection::{Detector, DetectorError};
 use crate::sys::clock::Clock;
@@ -20,6 +20,7 @@ const DROP_WAIT: Duration = Duration::from_secs(5);
 pub struct Agent {
     sampler: Arc<Mutex<Sampler>>,
     planner: Arc<Mutex<Planner>>,
+    checks: Arc<Mutex<Checks>>,
     reader: Reader,
     threads: Vec<JoinHandle<()>>,
     ended: Option<Ended>,
@@ -87,7 +88,8 @@ impl Agent {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(config: Config, clock: Clock) -> Result<Self, BuildError> {
-        let (sampler, planner, reader) = super::build(config, clock)?;
+        let (sampler, planner, reader) = super::build(config, clock.clone())?;
+        let checks = Checks::new(clock, Arc::clone(reader.directory()), Arc::clone(reader.checks()));
         let maintenance = planner.fd().try_clone_to_owned().map_err(|error| {
             BuildError::Descriptor(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))
         })?;
@@ -95,6 +97,7 @@ impl Agent {
         Ok(Self {
             sampler: Arc::new(Mutex::new(sampler)),
             planner: Arc::new(Mutex::new(planner)),
+            checks: Arc::new(Mutex::new(checks)),
             reader,
             threads: Vec::new(),
             ended: None,
@@ -148,6 +151,17 @@ impl Agent {
         self.shared.guarded(|| planner.maintain()).ok_or(RunnerError::Faulted)
     }
 
+    /// Works on the checks of isolation and configuration for about so many nanoseconds, on this thread; whether there
+    /// is more to do at once. May block for as long as the kernel needs to read files.
+    ///
+    /// # Errors
+    /// When the agent runs on its own threads, another thread is in this call, or the agent has failed.
+    pub fn check(&self, budget_ns: u64) -> Result<bool, RunnerError> {
+        self.usable_by_host()?;
+        let mut checks = self.checks.try_lock().ok_or(RunnerError::Busy)?;
+        self.shared.guarded(|| checks.work(budget_ns)).ok_or(RunnerError::Faulted)
+    }
+
     /// When the next tick is due, `CLOCK_MONOTONIC` nanoseconds; `None` while another thread is in a tick.
     #[must_use]
     pub fn next_deadline_ns(&self) -> Option<u64> {
@@ -178,14 +192,14 @@ impl Agent {
         Ok(())
     }
 
-    /// Starts the agent's two threads, which block all signals.
+    /// Starts the agent's threads, which block all signals: sampler, planner and checks.
     ///
     /// # Errors
     /// When it runs already, has failed, or a thread cannot be had.
     pub fn start(&mut self) -> Result<(), RunnerError> {
         self.usable_by_host()?;
-        let (threads, ended) =
-            threads::start(&self.sampler, &self.planner, &self.shared).map_err(RunnerError::Thread)?;
+        let (threads, ended) = threads::start(&self.sampler, &self.planner, &self.checks, &self.shared)
+            .map_err(RunnerError::Thread)?;
         self.threads = threads;
         self.ended = Some(ended);
         Ok(())

@@ -1,6 +1,7 @@
 //! The hot side: one tick reads everything that is due, judges it and publishes it.
 
 use super::budget;
+use super::checks::Tally;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
 use crate::alerts::AlertSink;
@@ -50,6 +51,7 @@ pub struct Sampler {
     restarted: bool,
     vcpus: usize,
     counters: Arc<Counters>,
+    tally: Arc<Tally>,
     totals: Totals,
 }
 
@@ -77,6 +79,7 @@ impl Sampler {
         link: Hot,
         exits: Arc<Epoll>,
         counters: Arc<Counters>,
+        tally: Arc<Tally>,
     ) -> Self {
         let vms = config.limits.vms as usize;
         Self {
@@ -101,6 +104,7 @@ impl Sampler {
             restarted: false,
             vcpus: 0,
             counters,
+            tally,
             totals: Totals {
                 memory_reserved: i64::try_from(super::memory_bytes(config)).unwrap_or(i64::MAX),
                 ..Totals::default()
@@ -374,6 +378,22 @@ impl Sampler {
         row.set_u64(agent::UEVENTS, counters.uevents.load(Relaxed));
         row.set_u64(agent::UEVENT_OVERRUNS, counters.uevent_overruns.load(Relaxed));
         row.set_u64(agent::FULL_SCANS, counters.full_scans.load(Relaxed));
+        let tally = &self.tally;
+        row.set_u64(agent::CHECKS_CPU, tally.cpu_ns.load(Relaxed));
+        row.set_u64(agent::CHECKS_CHANGES_PRODUCED, tally.produced.load(Relaxed));
+        row.set_u64(agent::CHECKS_CHANGES_DELIVERED, tally.delivered.load(Relaxed));
+        row.set_u64(agent::CHECKS_CHANGES_DROPPED, tally.dropped.load(Relaxed));
+        row.set_u64(agent::CHECKS_CHANGES_IN_FLIGHT, tally.in_flight.load(Relaxed));
+        // Before the first full run a 0 would say that nothing fails.
+        let sweeps = tally.sweeps.load(Relaxed);
+        row.set_u64(agent::CHECKS_SWEEPS, sweeps);
+        if sweeps > 0 {
+            row.set_u64(agent::CHECKS_PASSED, tally.passed.load(Relaxed));
+            row.set_u64(agent::CHECKS_FAILED, tally.failed.load(Relaxed));
+            row.set_u64(agent::CHECKS_UNKNOWN, tally.unknown.load(Relaxed));
+            row.set_u64(agent::CHECKS_ERRORS, tally.errors.load(Relaxed));
+            row.set_u64(agent::CHECKS_WAIVED, tally.waived.load(Relaxed));
+        }
         row.stamp(Source::Agent, self.tick.mono_ns);
     }
 

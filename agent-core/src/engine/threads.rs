@@ -1,9 +1,9 @@
-//! The two threads of an agent: they block all signals, sleep until there is something to do, wake at once when asked
+//! The threads of an agent: they block all signals, sleep until there is something to do, wake at once when asked
 //! to stop, and catch their own panics.
 
 use super::directory::Directory;
 use super::runner::AgentState;
-use super::{Planner, Sampler};
+use super::{Checks, Planner, Sampler};
 use crate::sys::clock::Clock;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
@@ -11,7 +11,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::SigSet;
 use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +34,11 @@ impl Shared {
     pub(super) fn ask_to_stop(&self) {
         // Fails only when the count is at its maximum, and then the descriptor is readable anyway.
         let _ = self.stop.write(1);
+    }
+
+    /// Readable once the threads should end.
+    pub(super) fn stop_fd(&self) -> BorrowedFd<'_> {
+        self.stop.as_fd()
     }
 
     /// All threads have ended.
@@ -95,19 +100,21 @@ impl Drop for SayEnded {
 /// What a thread does until it is stopped.
 type Body = Box<dyn FnOnce() + Send>;
 
-/// Starts both threads, or none.
+/// Starts all threads, or none.
 pub(super) fn start(
     sampler: &Arc<Mutex<Sampler>>,
     planner: &Arc<Mutex<Planner>>,
+    checks: &Arc<Mutex<Checks>>,
     shared: &Arc<Shared>,
 ) -> Result<(Vec<JoinHandle<()>>, Ended), String> {
-    let (sender, ends) = bounded(2);
+    let (sender, ends) = bounded(3);
     let mut ended = Ended { ends, missing: 0 };
-    let mut threads = Vec::with_capacity(2);
+    let mut threads = Vec::with_capacity(3);
     shared.enter(AgentState::Idle, AgentState::Running);
-    let bodies: [(&str, Body); 2] = [
+    let bodies: [(&str, Body); 3] = [
         ("btz-planner", Box::new(body(planner, shared, plan_until_stopped))),
         ("btz-sampler", Box::new(body(sampler, shared, sample_until_stopped))),
+        ("btz-checks", Box::new(body(checks, shared, Checks::run_until_stopped))),
     ];
     for (name, body) in bodies {
         let say_ended = SayEnded(sender.clone());

@@ -72,6 +72,12 @@ pub enum Command {
     Sources(JsonFlag),
     /// List the rules of detection
     Rules(JsonFlag),
+    /// Check isolation and configuration of the host and its VMs; exits with 1 when something is wrong
+    Check(CheckArgs),
+    /// Explain a check: why it matters, what is expected, how it is put right
+    Explain(ExplainArgs),
+    /// Answer for a finding, for the value it has now and until a day
+    Waive(WaiveArgs),
     /// Check a configuration; exits with 78 when it is wrong
     CheckConfig(CheckConfigArgs),
     /// Record this host: its values to a trace, or its files to a folder
@@ -165,6 +171,95 @@ pub struct ShowArgs {
     /// Write JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// `bartizan check`.
+#[derive(Args, Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct CheckArgs {
+    /// Checks to show, such as `vmm.uid-nonroot` or `cpu.*`; all when left out
+    pub rules: Vec<String>,
+    /// Only this VM, by name, UUID or PID; may be given several times
+    #[arg(long, value_name = "VM")]
+    pub vm: Vec<String>,
+    /// Only checks of at least this severity: info, low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = severity)]
+    pub severity: CheckSeverity,
+    /// Show what passes and what does not apply, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Exit with 2 when something could not be judged
+    #[arg(long)]
+    pub strict: bool,
+    /// Write JSON lines, one for each finding, whatever its verdict
+    #[arg(long, group = "form")]
+    pub json: bool,
+    /// Write a SARIF 2.1.0 log
+    #[arg(long, group = "form")]
+    pub sarif: bool,
+    /// Write one HTML page that needs nothing else
+    #[arg(long, group = "form")]
+    pub html: bool,
+    /// List the checks, and run none
+    #[arg(short, long, conflicts_with_all = ["sarif", "html", "all", "strict"])]
+    pub list: bool,
+    /// With --list: write the Markdown page that docs/checks-catalogue.md is
+    #[arg(long, requires = "list", group = "form")]
+    pub markdown: bool,
+    /// Save every fact as a baseline to this file
+    #[arg(long, value_name = "FILE")]
+    pub save_baseline: Option<PathBuf>,
+    /// Show which facts have drifted from this baseline instead; exits with 1 when some have
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "all", "list"])]
+    pub drift: Option<PathBuf>,
+}
+
+/// The severity of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckSeverity(pub bartizan_core::checks::Severity);
+
+impl Default for CheckSeverity {
+    fn default() -> Self {
+        Self(bartizan_core::checks::Severity::Info)
+    }
+}
+
+fn severity(text: &str) -> Result<CheckSeverity, String> {
+    use bartizan_core::checks::Severity;
+    let known = || Severity::ALL.map(Severity::name).join(", ");
+    Severity::from_name(text).map(CheckSeverity).ok_or_else(|| format!("it is one of {}", known()))
+}
+
+/// `bartizan explain`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExplainArgs {
+    /// The check, such as `vmm.uid-nonroot`
+    pub rule: String,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan waive`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WaiveArgs {
+    /// The check, such as `cpu.smt-policy`
+    pub rule: String,
+    /// The VM, by name, UUID or PID; the host when left out
+    #[arg(long, value_name = "VM")]
+    pub vm: Option<String>,
+    /// Who answers for it
+    #[arg(long, value_name = "WHO")]
+    pub owner: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The last day it holds, such as 2027-03-31 (UTC)
+    #[arg(long, value_name = "DAY")]
+    pub until: String,
+    /// Where it was decided
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub ticket: String,
 }
 
 /// `bartizan check-config`.

@@ -12,6 +12,10 @@ use std::path::Path;
 pub enum Code {
     /// It worked.
     Ok = 0,
+    /// Checks found something that is not as it should be.
+    Fails = 1,
+    /// Checks found nothing wrong, but could not judge everything (`--strict`).
+    Undecided = 2,
     /// The command line makes no sense.
     Usage = 64,
     /// A trace or another input is damaged.
@@ -36,7 +40,7 @@ pub enum Code {
 
 /// The text of `--help` about exit codes.
 pub const HELP: &str = "\
-Exit codes: 0 done, 64 wrong usage, 65 damaged input, 66 input missing, 69 something needed is not available, \
+Exit codes: 0 done, 1 checks found something wrong, 2 checks could not judge everything (--strict), 64 wrong usage, 65 damaged input, 66 input missing, 69 something needed is not available, \
 70 internal error, 71 the operating system refused, 73 output cannot be made, 74 input/output error, \
 77 permission missing, 78 wrong configuration.";
 
@@ -144,6 +148,8 @@ mod tests {
     fn every_exit_code_is_documented_in_the_help() {
         for code in [
             Code::Ok,
+            Code::Fails,
+            Code::Undecided,
             Code::Usage,
             Code::Data,
             Code::NoInput,

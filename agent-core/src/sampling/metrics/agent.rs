@@ -25,4 +25,15 @@ super::metrics! { Agent, "agent", "AGENT";
     UEVENTS = 21, "uevents", Counter, Count, Agent, "any", "VMs that the kernel announced as created or destroyed.";
     UEVENT_OVERRUNS = 22, "uevent_overruns", Counter, Count, Agent, "any", "Times the kernel lost announcements because they were not taken fast enough; each causes a full scan.";
     FULL_SCANS = 23, "full_scans", Counter, Count, Agent, "any", "Scans of all processes for VMs.";
+    CHECKS_CPU = 24, "checks_cpu_seconds", Counter, Nanoseconds, Agent, "any", "CPU time spent on checks of isolation and configuration.";
+    CHECKS_SWEEPS = 25, "checks_sweeps", Counter, Count, Agent, "any", "Full runs of all checks that were completed.";
+    CHECKS_PASSED = 26, "checks_passed", Gauge, Count, Agent, "any", "Findings of checks that pass.";
+    CHECKS_FAILED = 27, "checks_failed", Gauge, Count, Agent, "any", "Findings of checks that fail, those that are waived included.";
+    CHECKS_UNKNOWN = 28, "checks_unknown", Gauge, Count, Agent, "any", "Findings of checks that could not be judged because something could not be read.";
+    CHECKS_ERRORS = 29, "checks_errors", Gauge, Count, Agent, "any", "Checks that are broken: rule files with mistakes, rules that failed.";
+    CHECKS_WAIVED = 30, "checks_waived", Gauge, Count, Agent, "any", "Findings that fail and that somebody answers for.";
+    CHECKS_CHANGES_PRODUCED = 31, "checks_changes_produced", Counter, Count, Agent, "any", "Changes of findings.";
+    CHECKS_CHANGES_DELIVERED = 32, "checks_changes_delivered", Counter, Count, Agent, "any", "Changes of findings handed to a consumer.";
+    CHECKS_CHANGES_DROPPED = 33, "checks_changes_dropped", Counter, Count, Agent, "any", "Changes of findings lost because nobody took them.";
+    CHECKS_CHANGES_IN_FLIGHT = 34, "checks_changes_in_flight", Gauge, Count, Agent, "any", "Changes of findings that wait to be taken.";
 }

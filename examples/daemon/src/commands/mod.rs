@@ -1,6 +1,8 @@
 //! One module a command.
 
+mod check;
 mod check_config;
+mod explain;
 mod generate;
 pub mod metrics;
 mod output;
@@ -11,6 +13,7 @@ mod run;
 mod show;
 mod sources;
 mod vms;
+mod waive;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::exit::Failure;
@@ -31,6 +34,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Show(args) => show::run(&common, &args),
         Command::Sources(args) => sources::run(&common, args),
         Command::Rules(args) => rules::run(&common, args),
+        Command::Check(args) => check::run(&common, &args),
+        Command::Explain(args) => explain::run(&common, &args),
+        Command::Waive(args) => waive::run(&common, &args),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),

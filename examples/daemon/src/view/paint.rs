@@ -2,6 +2,7 @@
 
 use crate::cli::ColorWhen;
 use bartizan_core::alerts::Severity;
+use bartizan_core::checks::{Severity as CheckSeverity, Verdict};
 use bartizan_core::sampling::availability::Availability;
 use std::io::IsTerminal;
 
@@ -74,6 +75,28 @@ impl Paint {
             Severity::Info => self.wrap("36", text),
             Severity::Warning => self.warn(text),
             Severity::Critical => self.bad(text),
+        }
+    }
+
+    /// Text in the colour of a verdict.
+    #[must_use]
+    pub fn verdict(self, verdict: Verdict, text: &str) -> String {
+        match verdict {
+            Verdict::Pass => self.good(text),
+            Verdict::Fail | Verdict::Error => self.bad(text),
+            Verdict::Unknown => self.warn(text),
+            Verdict::NotApplicable => self.dim(text),
+        }
+    }
+
+    /// Text in the colour of a check's severity.
+    #[must_use]
+    pub fn check_severity(self, severity: CheckSeverity, text: &str) -> String {
+        match severity {
+            CheckSeverity::Critical | CheckSeverity::High => self.bad(text),
+            CheckSeverity::Medium => self.warn(text),
+            CheckSeverity::Low => self.wrap("36", text),
+            CheckSeverity::Info => self.dim(text),
         }
     }
 

@@ -139,7 +139,7 @@ fn paragraph(line: usize, fields: Vec<(usize, String, String)>) -> Result<Source
             "components" => source.components = words().collect(),
             "enabled" => source.disabled = boolean(&value) == Some(false),
             "signed-by" if value.contains("BEGIN PGP") => {
-                source.options.push((name, "(embedded)".to_owned()))
+                source.options.push((name, "(embedded)".to_owned()));
             }
             _ => source.options.push((name, value)),
         }

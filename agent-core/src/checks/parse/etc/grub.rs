@@ -3,12 +3,13 @@
 
 use super::shell;
 use super::text::{Mistake, keep, logical, note, shell_words};
+use std::sync::Arc;
 
 /// One entry's command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boot {
     /// The menu entry's or loader entry's title; empty where there is none.
-    pub title: String,
+    pub title: Arc<str>,
     /// The kernel's file.
     pub kernel: String,
     /// The command line, as the kernel would get it. Variables of the loader (`$kernelopts`, `$root`) stay as they
@@ -40,7 +41,7 @@ impl GrubCfg {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut cfg = Self::default();
-        let mut title = String::new();
+        let mut title: Arc<str> = Arc::from("");
         for (line, content) in logical(text, "") {
             let content = content.trim();
             let command = content.split_ascii_whitespace().next().unwrap_or_default();
@@ -69,10 +70,10 @@ impl GrubCfg {
                 continue;
             };
             if command == "menuentry" {
-                title = words.into_iter().nth(1).unwrap_or_default();
+                title = Arc::from(words.get(1).map_or("", String::as_str));
             } else if let [_, kernel, arguments @ ..] = words.as_slice() {
                 let cmdline = arguments.iter().map(|word| requoted(word)).collect::<Vec<_>>().join(" ");
-                let boot = Boot { title: title.clone(), kernel: kernel.clone(), cmdline, line };
+                let boot = Boot { title: Arc::clone(&title), kernel: kernel.clone(), cmdline, line };
                 keep(&mut cfg.boots, boot, &mut cfg.mistakes, line);
             } else {
                 note(&mut cfg.mistakes, line, "no kernel");
@@ -95,13 +96,13 @@ fn requoted(word: &str) -> String {
 /// line, as for an EFI program, it is `None`.
 #[must_use]
 pub fn loader_entry(text: &str) -> Option<Boot> {
-    let mut boot = Boot { title: String::new(), kernel: String::new(), cmdline: String::new(), line: 0 };
+    let mut boot = Boot { title: Arc::from(""), kernel: String::new(), cmdline: String::new(), line: 0 };
     for (line, content) in (1..).zip(text.lines()) {
         let content = content.trim();
         let (key, value) = content.split_once([' ', '\t']).unwrap_or((content, ""));
         let value = value.trim();
         match key {
-            "title" => value.clone_into(&mut boot.title),
+            "title" => boot.title = Arc::from(value),
             "linux" => value.clone_into(&mut boot.kernel),
             "options" => {
                 if boot.line == 0 {
@@ -154,10 +155,7 @@ mod tests {
              submenu 'More' {\n\tmenuentry 'old' {\n\t\tlinuxefi /vmlinuz-5 $kernelopts \\\n quiet\n\t}\n}\nlinux\nlinux 'x",
         );
         assert_eq!(cfg.boots.len(), 2);
-        assert_eq!(
-            (cfg.boots[0].title.as_str(), cfg.boots[0].kernel.as_str()),
-            ("Debian \"12\"", "/vmlinuz-6.1")
-        );
+        assert_eq!((&*cfg.boots[0].title, cfg.boots[0].kernel.as_str()), ("Debian \"12\"", "/vmlinuz-6.1"));
         assert_eq!(cfg.boots[0].cmdline, "root=UUID=1 ro mitigations=auto,nosmt dyndbg=\"file a +p\"");
         assert_eq!((cfg.boots[1].cmdline.as_str(), cfg.boots[1].line), ("$kernelopts quiet", 10));
         assert_eq!(
@@ -172,7 +170,7 @@ mod tests {
     fn entries_and_defaults_are_read() {
         let boot =
             loader_entry("# c\ntitle A b\nlinux /vmlinuz\noptions root=x ro\noptions quiet\n").unwrap();
-        assert_eq!((boot.cmdline.as_str(), boot.line, boot.title.as_str()), ("root=x ro quiet", 4, "A b"));
+        assert_eq!((boot.cmdline.as_str(), boot.line, &*boot.title), ("root=x ro quiet", 4, "A b"));
         assert_eq!(loader_entry("title x\nefi /shell.efi"), None);
         let defaults = defaults(
             "GRUB_DEFAULT=0\nGRUB_DISTRIBUTOR=`lsb_release -i -s`\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n\
@@ -180,7 +178,7 @@ mod tests {
         );
         assert_eq!(defaults.linux, Some(("$GRUB_CMDLINE_LINUX x=1".to_owned(), 5)));
         assert_eq!(defaults.linux_default, Some(("quiet".to_owned(), 3)));
-        assert_eq!(defaults.mistakes.len(), 1);
+        assert_eq!(defaults.mistakes, []);
     }
 
     proptest! {

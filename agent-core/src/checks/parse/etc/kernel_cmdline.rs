@@ -29,7 +29,7 @@ impl Cmdline {
         let mut line = Self::default();
         let mut words = Words { rest: text, broken: false };
         let mut for_init = false;
-        while let Some(word) = words.next() {
+        for word in words.by_ref() {
             let count = line.parameters.len() + line.init.len();
             if count >= ENTRIES_MAX {
                 line.broken = true;
@@ -133,7 +133,7 @@ fn parameter(word: &str) -> Parameter {
     }
 }
 
-/// A way in that mitigations of the CPU's flaws guard (attack_vector_controls.rst, since Linux 6.17).
+/// A way in that mitigations of the CPU's flaws guard (`attack_vector_controls.rst`, since Linux 6.17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttackVector {
     /// `no_user_kernel`.
@@ -187,7 +187,9 @@ impl Mitigations {
         match word {
             Some("off") => {
                 (self.off, self.nosmt) = (true, false);
-                AttackVector::OPTIONS.iter().for_each(|(_, vector)| self.drop(*vector));
+                for (_, vector) in AttackVector::OPTIONS {
+                    self.drop(vector);
+                }
             }
             Some("auto,nosmt") => (self.off, self.nosmt) = (false, true),
             Some(_) => self.off = false,

@@ -7,7 +7,7 @@ use super::text::{Mistake, keep, logical, note, shell_words};
 pub struct Assignment {
     /// The variable.
     pub name: String,
-    /// Its value without quotes. Nothing is expanded: a `$` stays.
+    /// Its value without quotes. Nothing is expanded: a `$` stays, and what holds a command's output is as written.
     pub value: String,
     /// `NAME+=VALUE`.
     pub appends: bool,
@@ -34,22 +34,25 @@ fn assignment(line: usize, content: &str) -> Result<Option<Assignment>, &'static
     if content.is_empty() || content.starts_with('#') {
         return Ok(None);
     }
-    let words = shell_words(content)?;
-    let words = if let [first, rest @ ..] = words.as_slice()
-        && first == "export"
-    {
-        rest
-    } else {
-        &words
-    };
-    let [word] = words else { return Err("more than an assignment") };
-    let (name, value) = word.split_once('=').ok_or("not an assignment")?;
+    let content = content.strip_prefix("export ").map_or(content, str::trim_start);
+    let (name, value) = content.split_once('=').ok_or("not an assignment")?;
     let (name, appends) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if name.is_empty() || !plain || name.starts_with(|char: char| char.is_ascii_digit()) {
         return Err("not a variable's name");
     }
-    Ok(Some(Assignment { name: name.to_owned(), value: value.to_owned(), appends, line }))
+    let value = if value.contains('`') || value.contains("$(") {
+        value.to_owned()
+    } else if value.is_empty() || value.starts_with(|char: char| char.is_ascii_whitespace()) {
+        if !shell_words(value)?.is_empty() {
+            return Err("more than an assignment");
+        }
+        String::new()
+    } else {
+        let [value] = <[String; 1]>::try_from(shell_words(value)?).map_err(|_| "more than an assignment")?;
+        value
+    };
+    Ok(Some(Assignment { name: name.to_owned(), value, appends, line }))
 }
 
 /// A variable's value after all assignments, and the last one's line.
@@ -83,6 +86,7 @@ mod tests {
             ("", "ab")
         );
         assert_eq!(mistakes.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [6, 7, 8, 9]);
+        assert_eq!(parse("A=`x -i 2>/dev/null || echo B`").0[0].value, "`x -i 2>/dev/null || echo B`");
     }
 
     proptest! {
@@ -94,8 +98,8 @@ mod tests {
 
         #[test]
         fn the_last_assignment_wins(values in prop::collection::vec("[a-z ]{0,8}", 1..5)) {
-            let text: String = values.iter().map(|value| format!("V='{value}'\n")).collect();
-            let found = last(&parse(&text).0, "V").unwrap();
+            let lines: Vec<_> = values.iter().map(|value| format!("V='{value}'")).collect();
+            let found = last(&parse(&lines.join("\n")).0, "V").unwrap();
             prop_assert_eq!(found, (values.last().unwrap().clone(), values.len()));
         }
     }

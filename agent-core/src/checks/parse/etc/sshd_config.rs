@@ -1,4 +1,4 @@
-//! The SSH server's configuration: sshd_config(5), with the files it includes.
+//! The SSH server's configuration: `sshd_config(5)`, with the files it includes.
 
 use super::text::{ENTRIES_MAX, Origin, note};
 use std::sync::Arc;
@@ -286,7 +286,9 @@ impl Reader<'_, '_> {
                     self.config.blocks.push(Block { criteria: arguments.join(" "), origin, outer });
                 }
                 "include" => {
-                    arguments.iter().for_each(|pattern| self.include(pattern, &origin, block, depth))
+                    for pattern in &arguments {
+                        self.include(pattern, &origin, block, depth);
+                    }
                 }
                 _ => self.config.entries.push(entry(keyword, arguments, block, origin)),
             }
@@ -473,7 +475,8 @@ mod tests {
 
         #[test]
         fn what_stands_first_wins(values in prop::collection::vec(0u8..9, 1..6)) {
-            let text: String = values.iter().map(|value| format!("maxauthTries {value}\n")).collect();
+            let lines: Vec<_> = values.iter().map(|value| format!("maxauthTries {value}")).collect();
+            let text = lines.join("\n");
             prop_assert_eq!(value(&alone(&text), "MaxAuthTries"), values[0].to_string());
         }
     }

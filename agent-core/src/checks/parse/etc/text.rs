@@ -175,7 +175,7 @@ pub(super) fn drop_ins(files: &[(&str, &str)]) -> (Vec<usize>, Vec<usize>) {
     let mut ignored = Vec::new();
     for (index, (path, _)) in files.iter().enumerate() {
         let name = name(path);
-        if !name.ends_with(".conf") || first.contains_key(&name) {
+        if !name.as_bytes().ends_with(b".conf") || first.contains_key(&name) {
             ignored.push(index);
         } else {
             first.insert(name, index);

@@ -24,6 +24,7 @@ pub enum Relro {
 
 /// What an executable shows of its hardening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of the format")]
 pub struct Hardening {
     /// Whether it can be loaded anywhere (`ET_DYN`). A shared library is too: see `interpreter`.
     pub position_independent: bool,
@@ -241,9 +242,9 @@ fn build_id(elf: &Elf, notes: &[u8]) -> Option<String> {
         if kind == NT_GNU_BUILD_ID && name == b"GNU\0" && content.len() <= 64 {
             use std::fmt::Write;
             let mut digits = String::with_capacity(2 * content.len());
-            content.iter().for_each(|byte| {
+            for byte in content {
                 let _ = write!(digits, "{byte:02x}");
-            });
+            }
             return Some(digits);
         }
         at = content_at + content_bytes.next_multiple_of(4);

@@ -109,14 +109,13 @@ pub fn parse(prefix: &[u8]) -> Result<Header, Malformed> {
         other => Encryption::Other(other),
     };
     let snapshots = word(60, "nb_snapshots")?;
-    let (incompatible_features, header_bytes) = match version {
-        2 => (0, V2_BYTES),
-        _ => {
-            let bytes = word(100, "header_length")?;
-            // At least what version 3 began with.
-            let length = usize::try_from(bytes).ok().filter(|bytes| *bytes >= 104 && bytes % 8 == 0);
-            (double(72, "incompatible_features")?, length.ok_or(wrong(100, "header_length"))?)
-        }
+    let (incompatible_features, header_bytes) = if version == 2 {
+        (0, V2_BYTES)
+    } else {
+        let bytes = word(100, "header_length")?;
+        // At least what version 3 began with.
+        let length = usize::try_from(bytes).ok().filter(|bytes| *bytes >= 104 && bytes % 8 == 0);
+        (double(72, "incompatible_features")?, length.ok_or(wrong(100, "header_length"))?)
     };
     let mut header = Header {
         version,

@@ -508,13 +508,13 @@ fn host_address(device: Node) -> Option<String> {
             part("slot")?,
             part("function").unwrap_or(0)
         )),
-        Some("usb") => match (part("bus"), part("device")) {
-            (Some(bus), Some(device)) => Some(format!("{bus}-{device}")),
-            _ => {
-                let vendor = attribute_of(source, "vendor", "id")?;
-                Some(format!("{vendor}:{}", attribute_of(source, "product", "id")?))
+        Some("usb") => {
+            if let (Some(bus), Some(device)) = (part("bus"), part("device")) {
+                return Some(format!("{bus}-{device}"));
             }
-        },
+            let vendor = attribute_of(source, "vendor", "id")?;
+            Some(format!("{vendor}:{}", attribute_of(source, "product", "id")?))
+        }
         _ => address
             .and_then(|address| attribute(address, "uuid"))
             .or_else(|| ["wwpn", "dev", "file"].iter().find_map(|key| attribute(source, key))),

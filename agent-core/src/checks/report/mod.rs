@@ -1,0 +1,4 @@
+//! Findings in forms that others read.
+
+pub mod json;
+pub mod sarif;
