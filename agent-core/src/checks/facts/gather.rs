@@ -193,7 +193,11 @@ impl Gather {
         if let Some(value) = known.and_then(|value| value.downcast::<T>().ok()) {
             return value;
         }
-        let (value, inputs) = self.noting(make);
+        let (value, mut inputs) = self.noting(make);
+        if kept_ns > 0 {
+            // Of all VMs: one path that changed would have every VM's facts read again. Time renews them.
+            inputs.clear();
+        }
         for path in &inputs {
             self.note(path);
         }

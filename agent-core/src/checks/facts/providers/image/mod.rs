@@ -135,7 +135,7 @@ impl Image {
 /// One image as two VMs could share it.
 pub(super) struct Identity {
     /// The same for everybody who has it open, by whatever name.
-    pub(super) identity: String,
+    pub(super) file: String,
     /// Whether the VM may write it.
     pub(super) writable: bool,
     /// Whether the VMM was told that others write it too.
@@ -147,7 +147,7 @@ pub(super) fn identities(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<Identity>,
     let (images, told) = (all(gather, vm), formats::told(gather, vm));
     let images = images.as_ref().as_ref().map_err(Clone::clone)?;
     let identity = |image: &Image| Identity {
-        identity: image.identity(),
+        file: image.identity(),
         writable: image.writable,
         shareable: told.is_shareable(&image.path),
     };

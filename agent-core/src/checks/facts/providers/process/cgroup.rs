@@ -152,9 +152,8 @@ pub(super) fn limit(gather: &Gather, vm: &Arc<Vm>, which: &str) -> Found {
                     tightest = Some((limit, folder));
                 }
             }
-            Ok(None) => {}
-            // The controller is not enabled so far down, or the cgroup is the root, which has no limits.
-            Err(Unavailable::Absent) => {}
+            // No limit; or the controller is not enabled so far down, or this is the root, which has none.
+            Ok(None) | Err(Unavailable::Absent) => {}
             Err(why) => return Found::unavailable(why, folder),
         }
     }

@@ -6,7 +6,7 @@ use crate::checks::facts::Gather;
 use crate::checks::vm::Vm;
 use std::sync::Arc;
 
-/// More than a context of SELinux or a stack of AppArmor profiles takes.
+/// More than a context of `SELinux` or a stack of `AppArmor` profiles takes.
 const LABEL_BYTES_MAX: usize = 4_096;
 
 /// Whose label, and what it says; `None` when no module labels processes.
@@ -27,7 +27,7 @@ pub(super) fn module(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     Found::either(value, vm.proc("attr/current"))
 }
 
-/// What sets a VM's label apart from other VMs': SELinux's categories or AppArmor's profile. `None` when nothing does.
+/// What sets a VM's label apart from other VMs': `SELinux`'s categories or `AppArmor`'s profile. `None` when nothing does.
 pub(super) fn guard(gather: &Gather, vm: &Arc<Vm>) -> Result<Option<String>, Unavailable> {
     let label = read(gather, vm).as_ref().clone()?;
     Ok(label.and_then(|(_, label)| set_apart(&label)))
@@ -44,7 +44,7 @@ fn set_apart(label: &str) -> Option<String> {
     label.strip_suffix(" (enforce)").map(str::to_owned)
 }
 
-/// The level of SELinux's `user:role:type:level`.
+/// The level of `SELinux`'s `user:role:type:level`.
 pub(in crate::checks) fn level(label: &str) -> Option<&str> {
     let mut parts = label.splitn(4, ':');
     let (_, _, kind) = (parts.next()?, parts.next()?, parts.next()?);
@@ -80,7 +80,7 @@ fn read_now(gather: &Gather, vm: &Vm) -> Label {
     Ok(None)
 }
 
-/// `user:role:type:level` is SELinux's; a path or name with a mode in brackets, or `unconfined`, AppArmor's.
+/// `user:role:type:level` is `SELinux`'s; a path or name with a mode in brackets, or `unconfined`, `AppArmor`'s.
 fn whose(label: &str) -> &'static str {
     if label.ends_with(')') || label == "unconfined" {
         "apparmor"

@@ -127,7 +127,7 @@ pub(super) fn root_parents(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     }
 }
 
-/// The host's path of a root that pivot_root(2) made: what of a file system is mounted there, and where the host has
+/// The host's path of a root that `pivot_root(2)` made: what of a file system is mounted there, and where the host has
 /// that file system.
 fn pivoted(gather: &Gather, vm: &Vm) -> Result<String, Unavailable> {
     let content = of_process(gather, vm, gather.host().read(&vm.proc("mountinfo"), 4 << 20))?;

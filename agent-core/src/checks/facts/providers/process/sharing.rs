@@ -169,7 +169,7 @@ fn things(gather: &Gather, vm: &Arc<Vm>, kind: Kind) -> Result<Vec<(String, Hold
             .into_iter()
             .map(|image| {
                 let holder = Holder { writes: image.writable, shareable: image.shareable, ..holder.clone() };
-                (image.identity, holder)
+                (image.file, holder)
             })
             .collect(),
     })
