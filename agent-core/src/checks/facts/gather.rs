@@ -4,6 +4,7 @@
 use crate::checks::fact::Unavailable;
 use crate::checks::host::{Content, HostFiles, Meta};
 use crate::checks::vm::Vm;
+use crate::checks::watch::is_announced;
 use crate::sys::clock::Clock;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -77,8 +78,12 @@ impl Gather {
         self.memo.get_mut().clear();
     }
 
-    /// Notes that a fact depends on a path.
+    /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
+    /// hundreds of files of its process.
     pub fn note(&self, path: &str) {
+        if !is_announced(path) {
+            return;
+        }
         let mut inputs = self.inputs.borrow_mut();
         if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
             inputs.push(path.into());
