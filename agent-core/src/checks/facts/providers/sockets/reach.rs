@@ -1,5 +1,5 @@
 //! Who can connect to a unix socket: it takes leave to write to the socket, and to search every folder on the way, links
-//! and what they lead through included. (unix(7), path_resolution(7).)
+//! and what they lead through included. (unix(7), `path_resolution(7)`.)
 //!
 //! Judged from owners and modes. An ACL shows in the group's bits, which are then its mask: a group that looks as if it
 //! could connect may be one that an ACL names.
