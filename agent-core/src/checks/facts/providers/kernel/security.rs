@@ -153,6 +153,12 @@ mod tests {
             matches!(lockdown(&with, "").value, Err(Unavailable::NotExposed(_))),
             "in force, and not told how"
         );
+        let (_folder, forced) = host(&[
+            ("/sys/kernel/security/lsm", "lockdown,capability"),
+            ("/proc/sys/kernel/osrelease", "6.1.0\n"),
+            ("/boot/config-6.1.0", "CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY=y\n"),
+        ]);
+        assert_eq!(lockdown(&forced, "").value, Ok(Value::from("integrity")), "never lowered");
     }
 
     #[test]
