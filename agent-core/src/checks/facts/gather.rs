@@ -118,6 +118,15 @@ impl Gather {
         self.host.meta(path)
     }
 
+    /// What is said of a file, or of the link if it is one.
+    ///
+    /// # Errors
+    /// See [`HostFiles::meta`].
+    pub fn meta_of_link(&self, path: &str) -> Result<Meta, Unavailable> {
+        self.note(path);
+        self.host.meta_of_link(path)
+    }
+
     /// The names in a folder, sorted.
     ///
     /// # Errors
