@@ -31,19 +31,6 @@ pub type Messages = Vec<(u16, Vec<u8>)>;
 /// The kernel's own; `EMSGSIZE` when the table is larger, `EINTR` when it changed each time it was asked for, `EBADMSG`
 /// when an answer makes no sense.
 pub fn dump(protocol: SockProtocol, kind: u16, body: &[u8], bytes_max: usize) -> nix::Result<Messages> {
-    let mut result = Err(Errno::EINTR);
-    for _ in 0..ATTEMPTS {
-        result = once(protocol, kind, body, bytes_max);
-        if result != Err(Errno::EINTR) {
-            break;
-        }
-    }
-    result
-}
-
-fn once(protocol: SockProtocol, kind: u16, body: &[u8], bytes_max: usize) -> nix::Result<Messages> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
     let length = u32::try_from(HEADER_BYTES + body.len()).map_err(|_| Errno::EMSGSIZE)?;
     let mut request = Vec::with_capacity(HEADER_BYTES + body.len());
     request.extend_from_slice(&length.to_ne_bytes());
@@ -52,37 +39,63 @@ fn once(protocol: SockProtocol, kind: u16, body: &[u8], bytes_max: usize) -> nix
     // A sequence number and a port: one question is asked, so neither tells anything.
     request.extend_from_slice(&[0; 8]);
     request.extend_from_slice(body);
-    sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+    let answer = ask(protocol, &request, bytes_max)?;
+    let (mut messages, mut rest) = (Messages::new(), answer.as_slice());
+    while !rest.is_empty() {
+        let (kind, _, payload, after) = message(rest).ok_or(Errno::EBADMSG)?;
+        if kind != NLMSG_DONE {
+            messages.push((kind, payload.to_vec()));
+        }
+        rest = after;
+    }
+    Ok(messages)
+}
+
+/// Sends a request for a table and gives the answers as they came, the message that ends them included.
+///
+/// # Errors
+/// See [`dump`].
+pub fn ask(protocol: SockProtocol, request: &[u8], bytes_max: usize) -> nix::Result<Vec<u8>> {
+    let mut result = Err(Errno::EINTR);
+    for _ in 0..ATTEMPTS {
+        result = once(protocol, request, bytes_max);
+        if result != Err(Errno::EINTR) {
+            break;
+        }
+    }
+    result
+}
+
+fn once(protocol: SockProtocol, request: &[u8], bytes_max: usize) -> nix::Result<Vec<u8>> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
+    sendto(socket.as_raw_fd(), request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
     let mut buffer = vec![0; BUFFER_BYTES];
-    let (mut messages, mut bytes, mut interrupted) = (Messages::new(), 0_usize, false);
+    let (mut answer, mut interrupted) = (Vec::new(), false);
     loop {
         let (length, sender) = recvfrom::<NetlinkAddr>(socket.as_raw_fd(), &mut buffer)?;
         if sender.is_none_or(|sender| sender.pid() != 0) {
             continue;
         }
-        let mut rest = &buffer[..length.min(buffer.len())];
-        if rest.is_empty() {
+        let datagram = &buffer[..length.min(buffer.len())];
+        if datagram.is_empty() {
             return Err(Errno::EBADMSG);
         }
+        if answer.len() + datagram.len() > bytes_max {
+            return Err(Errno::EMSGSIZE);
+        }
+        answer.extend_from_slice(datagram);
+        let mut rest = datagram;
         while !rest.is_empty() {
             let (kind, flags, payload, after) = message(rest).ok_or(Errno::EBADMSG)?;
             interrupted |= flags & NLM_F_DUMP_INTR != 0;
-            match kind {
-                NLMSG_DONE | NLMSG_ERROR => {
-                    let code = payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
-                    return match (code, interrupted) {
-                        (0, true) => Err(Errno::EINTR),
-                        (0, false) => Ok(messages),
-                        (code, _) => Err(Errno::from_raw(code.saturating_neg())),
-                    };
-                }
-                kind => {
-                    bytes += payload.len();
-                    if bytes > bytes_max {
-                        return Err(Errno::EMSGSIZE);
-                    }
-                    messages.push((kind, payload.to_vec()));
-                }
+            if kind == NLMSG_DONE || kind == NLMSG_ERROR {
+                let code = payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
+                return match (code, interrupted) {
+                    (0, true) => Err(Errno::EINTR),
+                    (0, false) => Ok(answer),
+                    (code, _) => Err(Errno::from_raw(code.saturating_neg())),
+                };
             }
             rest = after;
         }

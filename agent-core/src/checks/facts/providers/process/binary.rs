@@ -54,6 +54,21 @@ pub(super) fn path(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     told(gather, vm, |program| Ok(program.path.clone()))
 }
 
+/// Every VM's program.
+pub(super) fn programs(gather: &Gather, _: &str) -> Found {
+    let mut paths = Vec::new();
+    for vm in gather.vms() {
+        match &*program(gather, vm) {
+            Ok(program) => paths.push(program.path.clone()),
+            Err(Unavailable::Gone) => {}
+            Err(why) => return Found::unavailable(why.clone(), vm.proc("exe")),
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    Found::value(paths, "/proc/*/exe")
+}
+
 /// `current`, or `gone` when the program that runs is not the one that a restart would run.
 pub(super) fn state(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     told(gather, vm, |program| Ok(if program.gone { "gone" } else { "current" }.to_owned()))

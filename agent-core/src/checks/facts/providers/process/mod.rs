@@ -80,6 +80,11 @@ pub const PROVIDERS: &[Provider] = &[
     ),
     of_vm("vm.root", "whether its root folder is the host's or its own", namespaces::root),
     of_vm(
+        "vm.root-parents",
+        "folders above a root of its own that others than root could change",
+        namespaces::root_parents,
+    ),
+    of_vm(
         "vm.limits",
         "a limit that holds (`:core`, `:nofile`, `:fsize`, `:nproc`, `:memlock`), or unlimited; its ceiling with `.hard`",
         limits::limit,
@@ -105,6 +110,12 @@ pub const PROVIDERS: &[Provider] = &[
         scheduling::cookies,
     ),
     of_vm("vm.exe", "the program's path", binary::path),
+    Provider {
+        name: "vms.programs",
+        help: "the programs that run VMs, by path",
+        read: Read::Host(binary::programs),
+        refresh: Refresh::Vms,
+    },
     of_vm("vm.exe-state", "current, or gone when its path leads to it no more", binary::state),
     of_vm("vm.exe-owner", "the user that owns the program", binary::owner),
     of_vm("vm.exe-mode", "the program's permissions, as a number", binary::mode),

@@ -24,10 +24,8 @@ pub(super) fn cookies(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
             Ok(cookie) => cookies.insert(format!("{cookie:x}")),
             // A vCPU that was taken out.
             Err(Errno::ESRCH) => false,
-            Err(Errno::EINVAL) => {
-                let why = "this kernel has no core scheduling (CONFIG_SCHED_CORE)".to_owned();
-                return Found::unavailable(Unavailable::NotExposed(why), SOURCE);
-            }
+            // A kernel without CONFIG_SCHED_CORE gives nobody one.
+            Err(Errno::EINVAL) => cookies.insert("none".to_owned()),
             Err(Errno::ENODEV) => {
                 let why = "cores have one thread here".to_owned();
                 return Found::unavailable(Unavailable::NotExposed(why), SOURCE);

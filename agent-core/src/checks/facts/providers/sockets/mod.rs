@@ -10,8 +10,8 @@ mod reach;
 mod unix;
 
 pub(in crate::checks::facts::providers) use inet::Listener;
-pub(in crate::checks::facts::providers) use owners::listening;
-pub(in crate::checks::facts::providers) use unix::unix_listening;
+pub(in crate::checks::facts::providers) use owners::{held, listening, own_view};
+pub(in crate::checks::facts::providers) use unix::{as_host_sees, unix_reached, who_reaches};
 
 use super::{Provider, Read, Refresh};
 use crate::checks::fact::{Found, Unavailable, Value};
@@ -107,20 +107,13 @@ fn vm_tcp(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
 
 fn vm_unix(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     let source = vm.proc("fd and listening unix sockets of its network namespace");
-    let sockets = match unix_listening(gather, vm) {
+    let sockets = match unix_reached(gather, vm) {
         Ok(sockets) => sockets,
         Err(why) => return Found::unavailable(why, source),
     };
-    let mut reached = Vec::with_capacity(sockets.len());
-    let mut modes = String::new();
-    for socket in sockets {
-        let (who, shown) = unix::who(gather, vm, &socket);
-        match who {
-            Ok(who) => reached.push((socket.shown(), who)),
-            Err(why) => return Found::unavailable(why, socket.shown()),
-        }
-        modes.push_str(&shown);
-    }
+    let mut reached: Vec<(String, String)> =
+        sockets.iter().map(|reached| (reached.socket.shown(), reached.who.clone())).collect();
+    let modes: String = sockets.iter().map(|reached| reached.modes.as_str()).collect();
     reached.sort_unstable();
     reached.dedup();
     Found::value(Value::Map(reached), source).with_raw(&modes)

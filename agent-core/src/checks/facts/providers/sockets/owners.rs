@@ -1,4 +1,4 @@
-//! Whose socket it is: descriptors named `socket:[INODE]`.
+//! Whose socket it is, and what else a VMM holds: where the links of its descriptors point.
 //!
 //! Looking through descriptors is what costs, so it is done again only when another socket listens, another VM is there,
 //! or a minute went by (a socket may be handed over while it listens).
@@ -14,7 +14,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -27,8 +27,19 @@ const APART_S: u64 = 10;
 /// Descriptors of one process that are looked at.
 const DESCRIPTORS_MAX: usize = 65_536;
 
-/// The inodes of one process's sockets.
-pub(super) type Inodes = Result<HashSet<u64>, Unavailable>;
+/// What one process holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::checks::facts::providers) struct Held {
+    /// The inodes of its sockets, with the descriptor of each.
+    pub(in crate::checks::facts::providers) sockets: HashMap<u64, i32>,
+    /// Whether it holds a VM of KVM's.
+    pub(in crate::checks::facts::providers) kvm: bool,
+    /// Its nodes of `/dev/vfio`, of `/dev/bus/usb` and the like, by path.
+    pub(in crate::checks::facts::providers) devices: BTreeSet<String>,
+}
+
+type Holds = Result<Arc<Held>, Unavailable>;
+type Apart = HashMap<VmId, Result<Arc<Vec<Listener>>, Unavailable>>;
 
 /// The TCP sockets on which a VMM listens.
 pub(in crate::checks::facts::providers) fn listening(
@@ -36,11 +47,11 @@ pub(in crate::checks::facts::providers) fn listening(
     vm: &Arc<Vm>,
 ) -> Result<Vec<Listener>, Unavailable> {
     let table = if own_view(gather, vm, "net")? { apart(gather, vm)? } else { inet::tcp(gather)? };
-    let own = of_vm(gather, vm)?;
-    Ok(table.iter().filter(|listener| own.contains(&listener.inode)).copied().collect())
+    let own = held(gather, vm)?;
+    Ok(table.iter().filter(|listener| own.sockets.contains_key(&listener.inode)).copied().collect())
 }
 
-/// Whether a VMM has a namespace of its own (`net`, `mnt`) and not the host's.
+/// Whether a VMM has another namespace (`net`, `mnt`) than the one this thread looks from.
 pub(in crate::checks::facts::providers) fn own_view(
     gather: &Gather,
     vm: &Vm,
@@ -55,9 +66,8 @@ pub(in crate::checks::facts::providers) fn own_view(
         Err(why) => return Err(why),
     };
     let host = gather.memo(namespace, |gather| {
-        // The first process may be closed to this one, which is then taken for the host itself.
-        let first = gather.link(&format!("/proc/1/ns/{namespace}"));
-        first.or_else(|_| gather.link(&format!("/proc/self/ns/{namespace}")))
+        let of = |process: &str| gather.host().link(&format!("/proc/{process}/ns/{namespace}"));
+        if gather.host().is_live() { of("thread-self") } else { of("1") }
     });
     match &*host {
         Ok(host) => Ok(*host != theirs),
@@ -66,8 +76,8 @@ pub(in crate::checks::facts::providers) fn own_view(
     }
 }
 
-/// The inodes of a VMM's sockets.
-pub(super) fn of_vm(gather: &Gather, vm: &Vm) -> Result<HashSet<u64>, Unavailable> {
+/// What a VMM holds.
+pub(in crate::checks::facts::providers) fn held(gather: &Gather, vm: &Vm) -> Holds {
     let mut stamp = DefaultHasher::new();
     for other in gather.vms() {
         other.id.hash(&mut stamp);
@@ -79,13 +89,13 @@ pub(super) fn of_vm(gather: &Gather, vm: &Vm) -> Result<HashSet<u64>, Unavailabl
         sockets.iter().for_each(|socket| socket.inode.hash(&mut stamp));
     }
     (gather.clock().mono_ns() / (BELIEVED_S * NS_PER_S)).hash(&mut stamp);
-    let all = gather.kept("sockets of VMMs", stamp.finish(), |gather| {
-        let each = |vm: &Arc<Vm>| (vm.id, sockets_of(gather, &vm.proc("fd")));
-        gather.vms().iter().map(each).collect::<HashMap<VmId, Inodes>>()
+    let all = gather.kept("descriptors of VMMs", stamp.finish(), |gather| {
+        let each = |vm: &Arc<Vm>| (vm.id, held_by(gather, &vm.proc("fd")));
+        gather.vms().iter().map(each).collect::<HashMap<VmId, Holds>>()
     });
     match all.get(&vm.id) {
-        Some(inodes) => inodes.clone(),
-        None => sockets_of(gather, &vm.proc("fd")),
+        Some(held) => held.clone(),
+        None => held_by(gather, &vm.proc("fd")),
     }
 }
 
@@ -96,14 +106,10 @@ fn apart(gather: &Gather, vm: &Vm) -> Result<Arc<Vec<Listener>>, Unavailable> {
     gather.vms().iter().for_each(|vm| vm.id.hash(&mut stamp));
     let all = gather.kept("tcp listeners of VMMs apart", stamp.finish(), |gather| {
         let each = |vm: &Arc<Vm>| {
-            let apart = own_view(gather, vm, "net").ok().filter(|apart| *apart)?;
+            let apart = own_view(gather, vm, "net").unwrap_or(false);
             apart.then(|| (vm.id, text(gather, vm)))
         };
-        gather
-            .vms()
-            .iter()
-            .filter_map(each)
-            .collect::<HashMap<VmId, Result<Arc<Vec<Listener>>, Unavailable>>>()
+        gather.vms().iter().filter_map(each).collect::<Apart>()
     });
     all.get(&vm.id).cloned().unwrap_or_else(|| text(gather, vm))
 }
@@ -128,8 +134,9 @@ pub(super) fn programs(gather: &Gather, listeners: &[Listener]) -> Arc<HashMap<u
             if found.len() == wanted.len() {
                 break;
             }
-            let Ok(inodes) = sockets_of(gather, &format!("/proc/{pid}/fd")) else { continue };
-            let hit: Vec<u64> = inodes.into_iter().filter(|i| wanted.binary_search(i).is_ok()).collect();
+            let Ok(held) = held_by(gather, &format!("/proc/{pid}/fd")) else { continue };
+            let hit: Vec<u64> =
+                held.sockets.keys().filter(|inode| wanted.binary_search(inode).is_ok()).copied().collect();
             if hit.is_empty() {
                 continue;
             }
@@ -143,8 +150,8 @@ pub(super) fn programs(gather: &Gather, listeners: &[Listener]) -> Arc<HashMap<u
     })
 }
 
-/// The sockets among a process's descriptors.
-fn sockets_of(gather: &Gather, folder: &str) -> Inodes {
+/// What a process holds, by the links in its folder of descriptors.
+fn held_by(gather: &Gather, folder: &str) -> Holds {
     let failed = |errno: Errno| why(errno, folder);
     let gone = |why| if why == Unavailable::Absent { Unavailable::Gone } else { why };
     let fd = gather.host().open(folder, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(gone)?;
@@ -156,13 +163,19 @@ fn sockets_of(gather: &Gather, folder: &str) -> Inodes {
             return Err(Unavailable::TooMuch(format!("{folder} holds more than {DESCRIPTORS_MAX} names")));
         }
     }
-    let mut found = HashSet::new();
+    let mut held = Held::default();
     for name in names {
         // A descriptor that was closed meanwhile is none.
         let Ok(target) = readlinkat(directory.as_fd(), name.as_c_str()) else { continue };
         let target = target.to_string_lossy();
-        let inode = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        found.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
+        if let Some(inode) = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')) {
+            let number = name.to_str().ok().and_then(|name| name.parse::<i32>().ok());
+            held.sockets.extend(inode.parse::<u64>().ok().zip(number));
+        } else if target == "anon_inode:kvm-vm" {
+            held.kvm = true;
+        } else if target.starts_with("/dev/vfio/") || target.starts_with("/dev/bus/usb/") {
+            held.devices.insert(target.into_owned());
+        }
     }
-    Ok(found)
+    Ok(Arc::new(held))
 }

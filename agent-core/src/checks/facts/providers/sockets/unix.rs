@@ -1,7 +1,7 @@
 //! Unix sockets that wait for connections, and who can connect to one.
 
 use super::inet::TABLE_BYTES_MAX;
-use super::owners::{of_vm, own_view};
+use super::owners::{held, own_view};
 use super::reach::{Reach, reach};
 use crate::checks::fact::Unavailable;
 use crate::checks::facts::Gather;
@@ -16,7 +16,7 @@ pub(in crate::checks::facts::providers) struct UnixListener {
     /// What it is bound to; `None` when nobody can find it.
     name: Option<UnixName>,
     /// The inode, as descriptors of it are named.
-    pub(super) inode: u64,
+    pub(in crate::checks::facts::providers) inode: u64,
 }
 
 type Listeners = Result<Arc<Vec<UnixListener>>, Unavailable>;
@@ -45,18 +45,52 @@ pub(super) fn host(gather: &Gather) -> Listeners {
 }
 
 /// Those of a VMM.
-pub(in crate::checks::facts::providers) fn unix_listening(
-    gather: &Gather,
-    vm: &Arc<Vm>,
-) -> Result<Vec<UnixListener>, Unavailable> {
+fn unix_listening(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<UnixListener>, Unavailable> {
     let table =
         if own_view(gather, vm, "net")? { text(gather, &vm.proc("net/unix"))? } else { host(gather)? };
-    let own = of_vm(gather, vm)?;
-    Ok(table.iter().filter(|socket| own.contains(&socket.inode)).cloned().collect())
+    let own = held(gather, vm)?;
+    Ok(table.iter().filter(|socket| own.sockets.contains_key(&socket.inode)).cloned().collect())
+}
+
+/// One socket of a VMM's, and who can connect to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::checks::facts::providers) struct Reached {
+    /// The socket.
+    pub(in crate::checks::facts::providers) socket: UnixListener,
+    /// Who, as a fact says it.
+    pub(in crate::checks::facts::providers) who: String,
+    /// The modes that say so.
+    pub(in crate::checks::facts::providers) modes: String,
+}
+
+/// The unix sockets on which a VMM listens, with who can connect; found out once a round.
+pub(in crate::checks::facts::providers) fn unix_reached(
+    gather: &Gather,
+    vm: &Arc<Vm>,
+) -> Result<Arc<Vec<Reached>>, Unavailable> {
+    let told = gather.memo(&format!("unix sockets of {}", vm.id.pid), |gather| {
+        let mut found = Vec::new();
+        for socket in unix_listening(gather, vm)? {
+            let (who, modes) = who(gather, vm, &socket);
+            found.push(Reached { who: who?, socket, modes });
+        }
+        Ok(Arc::new(found))
+    });
+    (*told).clone()
+}
+
+/// Who can connect to a socket that somebody else made, at a path as a VMM wrote it.
+pub(in crate::checks::facts::providers) fn who_reaches(
+    gather: &Gather,
+    vm: &Vm,
+    path: &str,
+) -> Result<String, Unavailable> {
+    let name = Some(UnixName::Path(path.to_owned()));
+    who(gather, vm, &UnixListener { name, inode: 0 }).0
 }
 
 /// Who can connect, as a fact says it, and what was seen on the way.
-pub(super) fn who(gather: &Gather, vm: &Vm, socket: &UnixListener) -> (Result<String, Unavailable>, String) {
+fn who(gather: &Gather, vm: &Vm, socket: &UnixListener) -> (Result<String, Unavailable>, String) {
     let path = match &socket.name {
         None => return (Ok("owner".to_owned()), String::new()),
         Some(UnixName::Abstract(_)) => return (Ok("abstract".to_owned()), String::new()),
