@@ -31,7 +31,9 @@ pub struct Gather {
 }
 
 struct Memo {
+    /// The round it is of, and until when it serves beyond that.
     round: u64,
+    until_ns: u64,
     value: Arc<dyn Any + Send + Sync>,
     inputs: Vec<Arc<str>>,
 }
@@ -71,11 +73,13 @@ impl Gather {
 
     pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
+        self.memo.get_mut().clear();
     }
 
     pub(super) fn new_round(&mut self) {
         self.round.set(self.round.get() + 1);
-        self.memo.get_mut().clear();
+        let now = self.clock.mono_ns();
+        self.memo.get_mut().retain(|_, memo| memo.until_ns > now);
     }
 
     /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
@@ -180,8 +184,21 @@ impl Gather {
 
     /// Something that several facts are made of, made once a round. `name` and its type say which it is.
     pub fn memo<T: Send + Sync + 'static>(&self, name: &str, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        self.memo_for(name, 0, make)
+    }
+
+    /// The same, made once a round and not again for so long, nor before the list of VMs changes: for what is made of
+    /// all VMs, while many rounds go through them one by one.
+    pub fn memo_for<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        kept_ns: u64,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
         let key = (TypeId::of::<T>(), name.to_owned());
-        let known = self.memo.borrow().get(&key).filter(|memo| memo.round == self.round.get()).map(|memo| {
+        let now = self.clock.mono_ns();
+        let serves = |memo: &&Memo| memo.round == self.round.get() || memo.until_ns > now;
+        let known = self.memo.borrow().get(&key).filter(serves).map(|memo| {
             for path in &memo.inputs {
                 self.note(path);
             }
@@ -195,8 +212,12 @@ impl Gather {
             self.note(path);
         }
         let value = Arc::new(value);
-        let memo =
-            Memo { round: self.round.get(), value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>, inputs };
+        let memo = Memo {
+            round: self.round.get(),
+            until_ns: if kept_ns == 0 { 0 } else { now.saturating_add(kept_ns) },
+            value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>,
+            inputs,
+        };
         self.memo.borrow_mut().insert(key, memo);
         value
     }

@@ -29,10 +29,15 @@ pub(super) struct Place {
     /// The hierarchy's folder.
     root: String,
     /// The path below it, with a slash in front.
-    pub(super) path: String,
+    path: String,
 }
 
 impl Place {
+    /// The same for everybody who is in it.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", v2_name(self.controller), self.path)
+    }
+
     fn folder(&self, path: &str) -> String {
         format!("{}{}", self.root, path.trim_end_matches('/'))
     }
