@@ -221,7 +221,7 @@ mod tests {
         mac.extend([2, 0, 0, 0, 0, 1]);
         mac.resize(36, 0);
         let info = [attribute(1, &mac), attribute(4, &pair(3, 1)), attribute(9, &pair(3, u32::MAX))].concat();
-        let list = attribute(22 | 0x8000, &attribute(1 | 0x8000, &info));
+        let list = attribute(0x8016, &attribute(0x8001, &info));
         let mut message = vec![0; 16];
         message[4] = 7;
         message.extend(list);

@@ -4,6 +4,7 @@
 use crate::checks::fact::Unavailable;
 use crate::checks::host::{Content, HostFiles, Meta};
 use crate::checks::vm::Vm;
+use crate::checks::watch::is_announced;
 use crate::sys::clock::Clock;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -81,8 +82,12 @@ impl Gather {
         self.memo.get_mut().retain(|_, memo| memo.until_ns > now);
     }
 
-    /// Notes that a fact depends on a path.
+    /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
+    /// hundreds of files of its process.
     pub fn note(&self, path: &str) {
+        if !is_announced(path) {
+            return;
+        }
         let mut inputs = self.inputs.borrow_mut();
         if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
             inputs.push(path.into());
@@ -115,6 +120,15 @@ impl Gather {
     pub fn meta(&self, path: &str) -> Result<Meta, Unavailable> {
         self.note(path);
         self.host.meta(path)
+    }
+
+    /// What is said of a file, or of the link if it is one.
+    ///
+    /// # Errors
+    /// See [`HostFiles::meta`].
+    pub fn meta_of_link(&self, path: &str) -> Result<Meta, Unavailable> {
+        self.note(path);
+        self.host.meta_of_link(path)
     }
 
     /// The names in a folder, sorted.

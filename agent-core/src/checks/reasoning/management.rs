@@ -3,6 +3,7 @@
 use super::Reason;
 use crate::checks::case::Case;
 use crate::checks::declared::Truth;
+use crate::checks::fact::Value;
 
 /// Reasonings of this module.
 pub(super) const TABLE: &[(&str, Reason)] =
@@ -13,7 +14,7 @@ pub(super) const TABLE: &[(&str, Reason)] =
 fn libvirt_tcp_closed(case: &Case<'_>) -> Result<Truth, Truth> {
     let configured = case.optional("libvirt:remote/tcp_port")?;
     let mut ports: Vec<String> =
-        configured.iter().flat_map(|port| port.items()).map(|port| port.into_owned()).collect();
+        configured.iter().flat_map(Value::items).map(std::borrow::Cow::into_owned).collect();
     if ports.is_empty() {
         ports.push("16509".to_owned());
     }
@@ -30,7 +31,7 @@ fn ssh_listens_narrowly(case: &Case<'_>) -> Result<Truth, Truth> {
     let configured = case.optional("sshd:Port")?;
     let mut ports: Vec<String> = configured
         .iter()
-        .flat_map(|ports| ports.items())
+        .flat_map(Value::items)
         .flat_map(|ports| ports.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     if ports.is_empty() {

@@ -47,7 +47,7 @@ pub(super) fn firmware_closed(case: &Case<'_>) -> Result<Truth, Truth> {
                 Ok(value) => match value.int() {
                     Some(number) if number & mask == 0 => {}
                     Some(number) if mask == i64::MAX => {
-                        wrong.push(format!("{path} belongs to user {number}"))
+                        wrong.push(format!("{path} belongs to user {number}"));
                     }
                     Some(_) => wrong.push(format!("{path} can be written by its group or others")),
                     None => return Err(malformed(&key, "no number")),
@@ -68,22 +68,22 @@ pub(super) fn nvram_unique(case: &Case<'_>) -> Result<Truth, Truth> {
     if own.is_empty() {
         return Ok(Truth::NotApplicable("the VM has no firmware that it may write".to_owned()));
     }
-    shared(case, "vm.asked:firmware", |value| {
+    Ok(shared(case, "vm.asked:firmware", |value| {
         let Value::Map(images) = value else { return Vec::new() };
         writable(images.clone()).intersection(&own).cloned().collect()
-    })
+    }))
 }
 
 /// No address on vsock that another VM has too.
 pub(super) fn vsock_cid_unique(case: &Case<'_>) -> Result<Truth, Truth> {
     let own: BTreeSet<String> = list(case, "vm.asked:vsock-cids")?.into_iter().collect();
-    shared(case, "vm.asked:vsock-cids", |value| {
+    Ok(shared(case, "vm.asked:vsock-cids", |value| {
         value.items().into_iter().map(std::borrow::Cow::into_owned).filter(|cid| own.contains(cid)).collect()
-    })
+    }))
 }
 
 /// Fails for each other VM of which a fact has something in common.
-fn shared(case: &Case<'_>, key: &str, common: impl Fn(&Value) -> Vec<String>) -> Result<Truth, Truth> {
+fn shared(case: &Case<'_>, key: &str, common: impl Fn(&Value) -> Vec<String>) -> Truth {
     let (mut wrong, mut unknown) = (Vec::new(), None);
     for other in case.others() {
         match &case.fact_of(&other, key).value {
@@ -95,7 +95,7 @@ fn shared(case: &Case<'_>, key: &str, common: impl Fn(&Value) -> Vec<String>) ->
             Err(why) => unknown = unknown.or(Some((key.to_owned(), why.clone()))),
         }
     }
-    Ok(verdict(&wrong, unknown))
+    verdict(&wrong, unknown)
 }
 
 /// Network disks are encrypted, or ask for a login. How Ceph talks is in its own configuration.
@@ -152,7 +152,7 @@ pub(super) fn group_single_owner(case: &Case<'_>) -> Result<Truth, Truth> {
             .filter(|group| own.iter().any(|o| o == *group))
             .map(|g| format!("group {g}"))
             .collect()
-    })? {
+    }) {
         Truth::Fails(why) => wrong.push(why),
         Truth::Unknown(key, why) => unknown = unknown.or(Some((key, why))),
         Truth::Holds | Truth::NotApplicable(_) => {}

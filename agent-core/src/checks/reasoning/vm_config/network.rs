@@ -52,7 +52,7 @@ pub(super) fn tap_ports_apart(case: &Case<'_>) -> Result<Truth, Truth> {
                 match apart {
                     Ok(true) => {}
                     Ok(false) => {
-                        wrong.push(format!("{tap} reaches {their_tap} of {} on {bridge}", other.name))
+                        wrong.push(format!("{tap} reaches {their_tap} of {} on {bridge}", other.name));
                     }
                     Err(why) => unknown = unknown.or(Some((VLAN.to_owned(), why))),
                 }

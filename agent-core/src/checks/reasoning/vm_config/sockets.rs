@@ -16,7 +16,7 @@ pub(super) fn closed(case: &Case<'_>, key: &str) -> Result<Truth, Truth> {
         match who.as_str() {
             "others" => wrong.push(format!("everybody on the host can connect to {path}")),
             "abstract" => {
-                wrong.push(format!("{path} is abstract: everybody in its network namespace can connect"))
+                wrong.push(format!("{path} is abstract: everybody in its network namespace can connect"));
             }
             "owner" => {}
             group if group.starts_with("group ") => {}

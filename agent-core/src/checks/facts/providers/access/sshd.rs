@@ -150,7 +150,7 @@ fn included(gather: &Gather, pattern: &str) -> Result<Vec<(String, String)>, Una
     Ok(files)
 }
 
-/// A time of sshd_config(5), such as `1h30m`, in seconds; as it is written when it is none.
+/// A time of `sshd_config(5)`, such as `1h30m`, in seconds; as it is written when it is none.
 fn seconds(text: &str) -> String {
     let (mut total, mut number) = (0_i64, None::<i64>);
     for char in text.chars() {

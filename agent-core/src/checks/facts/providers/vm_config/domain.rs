@@ -277,7 +277,7 @@ mod tests {
     fn every_field_is_in_order_and_known_to_rules() {
         assert!(FIELDS.is_sorted_by_key(|(name, _)| *name));
         let rules = crate::checks::shipped();
-        let conditions = rules.rules().iter().flat_map(|rule| rule.conditions());
+        let conditions = rules.rules().iter().flat_map(crate::checks::Rule::conditions);
         for fact in conditions.flat_map(|condition| condition.facts()) {
             let name = fact.strip_prefix("vm.domain:").or_else(|| fact.strip_prefix("vm.definition:"));
             assert!(name.is_none_or(|name| FIELDS.iter().any(|(known, _)| *known == name)), "{fact}");

@@ -1,4 +1,5 @@
 //! What rules can ask about the options a VMM was started with: `vm.asked:FIELD`.
+#![allow(clippy::unnecessary_wraps, reason = "fields have one form, and some cannot be told")]
 
 use super::asked::{Asked, Options};
 use super::{disks, display, place};

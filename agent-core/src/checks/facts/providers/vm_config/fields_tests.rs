@@ -41,7 +41,7 @@ fn word(told: Told) -> String {
 fn every_field_is_in_order_and_asked_for_by_a_rule() {
     assert!(FIELDS.is_sorted_by_key(|(name, _)| *name));
     let rules = crate::checks::shipped();
-    let conditions = rules.rules().iter().flat_map(|rule| rule.conditions());
+    let conditions = rules.rules().iter().flat_map(crate::checks::Rule::conditions);
     let facts: Vec<&str> = conditions.flat_map(|condition| condition.facts()).collect();
     for fact in &facts {
         if let Some(name) = fact.strip_prefix("vm.asked:") {
