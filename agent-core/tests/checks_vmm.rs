@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 #![expect(unsafe_code, reason = "ptrace(2) has no safe cover here")]
 
-use bartizan_core::checks::{Checker, Finding, Subject, Verdict, Vm};
+use bartizan_core::checks::{Board, Checker, Finding, Subject, Verdict, Vm};
 use bartizan_core::config::Config;
 use bartizan_core::sampling::discovery::inspect::{Evidence, Inspection, inspect};
 use bartizan_core::sys::clock::Clock;
@@ -110,7 +110,8 @@ fn overlay(path: &Path, backing: &str, format: Option<&str>) {
 
 fn checker(pids: &[u32]) -> Checker {
     let config = Config::default();
-    let mut checker = Checker::new(&config, Clock::default()).unwrap();
+    let board = Arc::new(Board::new().unwrap());
+    let mut checker = Checker::new(&config, Clock::default(), board);
     let vm = |pid: &u32| match inspect(&config, i32::try_from(*pid).unwrap(), Evidence::default()) {
         Inspection::Vm(found) => Arc::new(Vm::from(&*found)),
         Inspection::Not | Inspection::Gone => panic!("{pid} is no VM"),
