@@ -9,7 +9,7 @@
 use super::board::{Board, Key, State};
 use super::declared::RuleSet;
 use super::declared::rule::Scope;
-use super::facts::{FactId, Facts, Gather, PROVIDERS, Refresh, provider};
+use super::facts::{EACH, FactId, Facts, Gather, PROVIDERS, Refresh, provider};
 use super::finding::{Finding, Subject, Verdict};
 use super::host::HostFiles;
 use super::judge::judge;
@@ -140,6 +140,10 @@ impl Checker {
             vms.iter().filter(|vm| before.get(&vm.id) != Some(vm)).map(|vm| vm.id).collect();
         let marked = self.facts.set_vms(vms);
         self.marked.extend(marked);
+        // Whoever looked through all VMs looks through those there are now.
+        let through_all = self.dependents.iter().filter(|(id, _)| id.key.starts_with(EACH));
+        let keys: Vec<Key> = through_all.flat_map(|(_, keys)| keys.iter().copied()).collect();
+        self.enqueue_all(keys);
         for id in fresh {
             self.agenda.vms.insert(id, (0, now + VM_AGAIN_S[0] * NS_PER_S));
             // One that is known under another name, or with more threads, is read again whole.
@@ -172,11 +176,8 @@ impl Checker {
             self.facts.new_round();
         }
         while let Some(id) = self.marked.pop_front() {
-            if self.facts.refresh(&id)
-                && let Some(keys) = self.dependents.get(&id)
-            {
-                let keys: Vec<Key> = keys.iter().copied().collect();
-                self.enqueue_all(keys);
+            if self.facts.refresh(&id) {
+                self.enqueue_dependents(&id);
             }
             if out_of_time(&self.clock) {
                 break;
@@ -233,6 +234,16 @@ impl Checker {
         for key in keys {
             self.enqueue(key);
         }
+    }
+
+    /// Has every rule look again that saw a fact, of this VM or among those of all.
+    fn enqueue_dependents(&mut self, id: &FactId) {
+        let mut keys: Vec<Key> = self.dependents.get(id).into_iter().flatten().copied().collect();
+        if id.vm.is_some() {
+            let each = self.facts.id(None, &format!("{EACH}{}", id.key));
+            keys.extend(self.dependents.get(&each).into_iter().flatten());
+        }
+        self.enqueue_all(keys);
     }
 
     fn enqueue(&mut self, key: Key) {

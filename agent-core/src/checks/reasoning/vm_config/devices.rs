@@ -85,10 +85,15 @@ pub(super) fn vsock_cid_unique(case: &Case<'_>) -> Result<Truth, Truth> {
 /// Fails for each other VM of which a fact has something in common.
 fn shared(case: &Case<'_>, key: &str, common: impl Fn(&Value) -> Vec<String>) -> Truth {
     let (mut wrong, mut unknown) = (Vec::new(), None);
-    for other in case.others() {
-        match &case.fact_of(&other, key).value {
+    for (other, fact) in case.each_other(key) {
+        match &fact.value {
             Ok(value) => {
-                wrong.extend(common(value).into_iter().map(|item| format!("{item} is {}'s too", other.name)));
+                let common = common(value);
+                if !common.is_empty() {
+                    // The other's fact is evidence from here on.
+                    let _ = case.fact_of(&other, key);
+                }
+                wrong.extend(common.into_iter().map(|item| format!("{item} is {}'s too", other.name)));
             }
             // One that ended meanwhile shares nothing; of a VMM whose options cannot be read nobody knows.
             Err(Unavailable::Absent | Unavailable::Gone) => {}

@@ -14,12 +14,12 @@ pub(super) fn tap_ports_apart(case: &Case<'_>) -> Result<Truth, Truth> {
     let own = map(case, BRIDGE)?;
     let Some(vm) = case.vm() else { return Ok(Truth::NotApplicable("no VM".to_owned())) };
     let (mut wrong, mut unknown) = (Vec::new(), None);
-    for other in case.others() {
+    for (other, fact) in case.each_other(BRIDGE) {
         // VMs without a known tenant are strangers to each other.
-        if !vm.tenant.is_empty() && vm.tenant == other.tenant {
+        if own.is_empty() || (!vm.tenant.is_empty() && vm.tenant == other.tenant) {
             continue;
         }
-        let theirs = match &case.fact_of(&other, BRIDGE).value {
+        let theirs = match &fact.value {
             Ok(value) => value.map().unwrap_or_default().to_vec(),
             Err(Unavailable::Absent | Unavailable::Gone) => continue,
             Err(why) => {
