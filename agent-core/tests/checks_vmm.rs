@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+const PTRACE_SEIZE: libc::c_uint = 0x4206;
 /// A user that runs one VM and nothing else.
 const USER: u32 = 54_321;
 
@@ -263,8 +264,8 @@ fn own_cgroups(pid: u32) -> Vec<Cgroup> {
         cgroup.add(pid).unwrap();
         Some(cgroup)
     };
-    let made = [make("memory", "memory.limit_in_bytes", "1073741824"), make("pids", "pids.max", "100")];
-    if made.iter().any(Option::is_none) { Vec::new() } else { made.into_iter().flatten().collect() }
+    let cgroups = [make("memory", "memory.limit_in_bytes", "1073741824"), make("pids", "pids.max", "100")];
+    if cgroups.iter().any(Option::is_none) { Vec::new() } else { cgroups.into_iter().flatten().collect() }
 }
 
 #[test]
@@ -332,12 +333,12 @@ fn a_tracer_is_found_while_it_is_there() {
     if let Some(why) = qemu::missing() {
         skip!("{why}");
     }
-    const SEIZE: libc::c_uint = 0x4206;
     let vm = started(Qemu::builder().name("traced"));
     Found::look(&[vm.pid()]).has(vm.pid(), Verdict::Pass, &["vmm.not-traced"]);
     let pid = i32::try_from(vm.pid()).unwrap();
     // SAFETY: integers and null pointers; the kernel touches no memory of ours.
-    let seized = unsafe { libc::ptrace(SEIZE, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>()) };
+    let seized =
+        unsafe { libc::ptrace(PTRACE_SEIZE, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>()) };
     if seized != 0 {
         skip!("ptrace: {}", std::io::Error::last_os_error());
     }
