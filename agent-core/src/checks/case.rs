@@ -44,7 +44,7 @@ impl<'a> Case<'a> {
         self.saw(self.facts.id(Some(vm.id), key), Some(vm))
     }
 
-    /// One fact of every other VM. The rule looks again when one of them changes, but none is evidence: what matters is
+    /// One fact of every other VM; for a rule about the host, of every VM. The rule looks again when one of them changes, but none is evidence: what matters is
     /// asked for again by [`fact_of`](Self::fact_of), or a finding on a host of a thousand VMs would show a thousand.
     pub fn each_other(&self, key: &str) -> impl Iterator<Item = (Arc<Vm>, Arc<Fact>)> + use<> {
         let id = self.facts.id(None, &format!("{EACH}{key}"));

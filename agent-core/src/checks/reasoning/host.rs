@@ -28,8 +28,7 @@ fn memory_fits(case: &Case<'_>) -> Result<Truth, Truth> {
     const PROMISED: &str = "vm.asked:memory-bytes";
     let total = number(TOTAL, &case.value(TOTAL)?)?;
     let mut promised: i64 = 0;
-    for vm in case.vms() {
-        let fact = case.fact_of(&vm, PROMISED);
+    for (vm, fact) in case.each_other(PROMISED) {
         match &fact.value {
             Ok(value) => promised = promised.saturating_add(number(PROMISED, value)?),
             Err(why) => return Err(Truth::Unknown(format!("{PROMISED} of {vm}"), why.clone())),

@@ -2,7 +2,7 @@
 
 use crate::checks::case::Case;
 use crate::checks::declared::Truth;
-use crate::checks::fact::{Unavailable, Value};
+use crate::checks::fact::Unavailable;
 use crate::checks::parse::etc::kernel_cmdline::{AttackVector, Cmdline};
 use std::collections::HashMap;
 
@@ -172,31 +172,24 @@ pub(super) fn siblings(case: &Case<'_>) -> Result<Truth, Truth> {
 
 /// Core scheduling: every VM has a cookie, and no two VMs of different tenants have the same.
 pub(super) fn every_vm_has_its_cores(case: &Case<'_>) -> Result<Truth, Truth> {
-    const COOKIES: &str = "vm.core-cookies";
+    const COOKIE: &str = "vm.core-cookie";
     let built = case.fact("kconfig:CONFIG_SCHED_CORE");
     if matches!(&built.value, Ok(value) if value.text() == Some("n")) {
         return Ok(Truth::Fails("this kernel has no core scheduling".to_owned()));
     }
     let mut owners: HashMap<String, (String, String)> = HashMap::new();
-    for vm in case.vms() {
-        let fact = case.fact_of(&vm, COOKIES);
-        let cookies = match &fact.value {
-            Ok(Value::List(cookies)) if !cookies.is_empty() => cookies,
-            Ok(_) => {
-                let why = Unavailable::Malformed("no cookies".to_owned());
-                return Err(Truth::Unknown(format!("{COOKIES} of {vm}"), why));
-            }
-            Err(why) => return Err(Truth::Unknown(format!("{COOKIES} of {vm}"), why.clone())),
+    for (vm, fact) in case.each_other(COOKIE) {
+        let cookie = match &fact.value {
+            Ok(cookie) => cookie.to_string(),
+            Err(why) => return Err(Truth::Unknown(format!("{COOKIE} of {vm}"), why.clone())),
         };
-        for cookie in cookies {
-            if cookie == "none" {
-                return Ok(Truth::Fails(format!("{vm} has no core-scheduling cookie")));
-            }
-            let known = owners.entry(cookie.clone()).or_insert_with(|| (vm.tenant.clone(), vm.to_string()));
-            let strangers = known.0 != vm.tenant || vm.tenant.is_empty();
-            if known.1 != vm.to_string() && strangers {
-                return Ok(Truth::Fails(format!("{vm} and {} share a core-scheduling cookie", known.1)));
-            }
+        if cookie == "none" || cookie == "mixed" {
+            return Ok(Truth::Fails(format!("{vm} has not one core-scheduling cookie for all its vCPUs")));
+        }
+        let known = owners.entry(cookie).or_insert_with(|| (vm.tenant.clone(), vm.to_string()));
+        let strangers = known.0 != vm.tenant || vm.tenant.is_empty();
+        if known.1 != vm.to_string() && strangers {
+            return Ok(Truth::Fails(format!("{vm} and {} share a core-scheduling cookie", known.1)));
         }
     }
     Ok(Truth::Holds)
