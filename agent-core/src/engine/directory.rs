@@ -1,5 +1,6 @@
 //! What the cold side publishes for people: names, sources, plans. The sampler never touches it.
 
+use super::wakes::Wakes;
 use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::SourceReport;
@@ -31,14 +32,14 @@ pub(super) struct Directory {
     /// A configuration that the planner should put into force, with its rules.
     pub(super) reload: Mutex<Option<(Config, Box<Detector>)>>,
     pub(super) wake: Arc<EventFd>,
-    /// Wakes the sampler's thread from its sleep; read by that thread.
-    pub(super) nudge: EventFd,
+    /// What wakes the sampler's thread from its sleep.
+    pub(super) wakes: Arc<Wakes>,
     /// An [`AgentState`](super::AgentState).
     pub(super) state: Arc<AtomicU8>,
 }
 
 impl Directory {
-    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, nudge: EventFd) -> Self {
+    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, wakes: Arc<Wakes>) -> Self {
         Self {
             config: RwLock::new(config),
             host: RwLock::default(),
@@ -46,7 +47,7 @@ impl Directory {
             counters: Arc::default(),
             reload: Mutex::default(),
             wake,
-            nudge,
+            wakes,
             state: Arc::default(),
         }
     }

@@ -5,6 +5,7 @@ mod atomic {
 }
 pub mod clock;
 pub mod descriptors;
+pub mod epoll;
 pub mod file;
 pub mod netlink;
 pub mod perf;
