@@ -330,6 +330,8 @@ impl Sampler {
             if !(self.tick.number + u64::from(row)).is_multiple_of(every) {
                 continue;
             }
+            let ahead = |by: usize| self.vms[*self.active.get(index + by)? as usize].as_deref();
+            VmPlan::prefetch(ahead(0), ahead(1));
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
             let pulse = plan.sample(tick, pace, &mut self.scratch, &mut self.writer);
