@@ -64,7 +64,7 @@ fn word(text: &[u8], at: usize) -> Option<(u64, usize)> {
     let bytes = u64::from_le_bytes(text.get(at..at + WORD)?.try_into().ok()?);
     let values = bytes ^ (ONES * u64::from(b'0'));
     // A byte that is no digit is above 9 now; adding 0x76 then sets its top bit, unless it was set before.
-    let others = ((values & (ONES * 0x7f)) + ONES * 0x76 | values) & (ONES * 0x80);
+    let others = (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80);
     let digits = (others.trailing_zeros() / 8) as usize;
     if digits == 0 {
         return Some((0, 0));
