@@ -29,14 +29,14 @@ struct Used {
 }
 
 fn main() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("raise the limit to what is allowed");
+    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("raise the limit to what is allowed");
     let sizes: &[usize] = if is_quick() { &[64] } else { &[256, 1_000] };
     let mut report = Report::new("Peers: CPU time of all processes of an agent, at one sample a second");
     let mut columns = Vec::new();
     for size in sizes {
         let herd = Herd::builder(*size).threads(6).stats_fds().start().expect("a herd");
-        let used: Vec<_> = ALL.iter().map(|peer| measure(peer, *size)).collect();
+        let used: Vec<_> = ALL.iter().map(|peer| measure(peer, &herd)).collect();
         drop(herd);
         let ours = used.first().and_then(|used| used.as_ref().ok()).map(|used| used.cpu_ms_per_s);
         for (peer, used) in ALL.iter().zip(&used) {
@@ -61,7 +61,9 @@ fn main() {
     report.finish("peers");
 }
 
-fn measure(peer: &Peer, vms: usize) -> Result<Used, String> {
+fn measure(peer: &Peer, herd: &Herd) -> Result<Used, String> {
+    let vms = herd.members().len();
+    alone(herd)?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut running = (peer.start)(folder.path())?;
     let begun = Instant::now();
@@ -93,9 +95,25 @@ fn measure(peer: &Peer, vms: usize) -> Result<Used, String> {
     let before = running.tree.cpu_ns();
     let took = pass(window)?;
     let cpu_ms = as_f64(running.tree.cpu_ns() - before) / 1e6;
+    alone(herd)?;
     let memory_mib = as_f64(running.tree.pss_bytes()) / f64::from(1 << 20);
     eprintln!("{vms} VMs: {}: {:.1} ms/s", peer.name, cpu_ms / took.as_secs_f64());
     Ok(Used { cpu_ms_per_s: cpu_ms / took.as_secs_f64(), memory_mib })
+}
+
+/// Every agent would count VMs of somebody else's, too, but not all at the same price.
+fn alone(herd: &Herd) -> Result<(), String> {
+    let ours = herd.pids();
+    let is_foreign = |pid: &u32| {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        comm.starts_with("qemu-system") && !ours.contains(pid)
+    };
+    let entries = std::fs::read_dir("/proc").map_err(|error| error.to_string())?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    match pids.filter(is_foreign).count() {
+        0 => Ok(()),
+        others => Err(format!("{others} VMs of somebody else's ran on this host meanwhile")),
+    }
 }
 
 type Columns = [(usize, Vec<Result<Used, String>>)];
