@@ -7,6 +7,7 @@ pub mod audit;
 pub mod clock;
 pub mod descriptors;
 pub mod dump;
+pub mod epoll;
 pub mod file;
 pub mod lsm;
 pub mod netlink;
