@@ -183,8 +183,11 @@ pub(super) fn every_vm_has_its_cores(case: &Case<'_>) -> Result<Truth, Truth> {
             Ok(cookie) => cookie.to_string(),
             Err(why) => return Err(Truth::Unknown(format!("{COOKIE} of {vm}"), why.clone())),
         };
-        if cookie == "none" || cookie == "mixed" {
-            return Ok(Truth::Fails(format!("{vm} has not one core-scheduling cookie for all its vCPUs")));
+        if cookie == "none" {
+            return Ok(Truth::Fails(format!("{vm} has no core-scheduling cookie")));
+        }
+        if cookie == "mixed" {
+            return Ok(Truth::Fails(format!("{vm} has different core-scheduling cookies for its vCPUs")));
         }
         let known = owners.entry(cookie).or_insert_with(|| (vm.tenant.clone(), vm.to_string()));
         let strangers = known.0 != vm.tenant || vm.tenant.is_empty();
