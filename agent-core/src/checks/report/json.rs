@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 /// A finding; `rule` is its declaration, `None` for a rule that is broken.
 #[must_use]
 pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
-    let mut keys: Vec<&str> = finding.fact_keys().collect();
+    let about = |key: &&str| rule.is_none_or(|rule| rule.is_about(key));
+    let mut keys: Vec<&str> = finding.fact_keys().filter(about).collect();
     keys.sort_unstable();
     keys.dedup();
     json!({
