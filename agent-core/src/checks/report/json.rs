@@ -9,6 +9,7 @@
 //! | `reason` | why, with the values |
 //! | `facets` | a verdict each: `facet`, `verdict`, `reason`, `unknown_why`, `expected`, `evidence` |
 //! | `evidence` | `fact`, `value` or `unavailable`, `source`, `raw`, `read_at` |
+//! | `observed` | what was observed, as a waiver is pinned to it |
 //! | `fact_keys` | the facts' names, which other tools' verdicts are compared by |
 //! | `first_seen`, `changed_at`, `changed_from`, `flaps` | its life |
 //!
@@ -37,6 +38,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "note": finding.note,
         "facets": finding.outcomes.iter().map(outcome).collect::<Vec<_>>(),
         "fact_keys": keys,
+        "observed": finding.observed(),
         "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
         "references": rule.map_or(&[][..], |rule| &rule.references),
         "first_seen": rfc3339(finding.first_seen_ns),
