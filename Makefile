@@ -5,7 +5,7 @@ DESTDIR ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run top test lint deny bench bench-quick install uninstall wheel fuzz clean
+.PHONY: help run top test lint deny bench bench-quick compare-checks install uninstall wheel fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: ## Run every benchmark beside its peers; ratios in one table each
 
 bench-quick: ## The benchmarks without the peers that need installing
 	tools/bench --quick
+
+compare-checks: ## Run Lynis and other checkers beside ours on this host; every disagreement with its cause
+	tools/compare-checks
 
 install: ## Install library, headers, pkg-config, CMake package, daemon, unit, man pages (PREFIX=, DESTDIR=)
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" tools/install

@@ -2,6 +2,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target is to find")]
 
+use bartizan_core::checks::parse as checks;
 use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
@@ -35,6 +36,19 @@ pub const TARGETS: &[Target] = &[
     ("etc_settings", etc::settings),
     ("etc_accounts", etc::accounts),
     ("etc_services", etc::services),
+    ("checks_proc_process", checks::proc::fuzzing::process),
+    ("checks_proc_maps", checks::proc::fuzzing::maps),
+    ("checks_proc_sockets", checks::proc::fuzzing::sockets),
+    ("checks_vmm_arguments", checks::vmm::fuzzing::arguments),
+    ("checks_firecracker_config", checks::vmm::fuzzing::firecracker_config),
+    ("checks_domain_xml", checks::vmm::fuzzing::domain_xml),
+    ("checks_qcow2", checks::files::fuzzing::qcow2),
+    ("checks_elf", checks::files::fuzzing::elf),
+    ("checks_certificates", checks::files::fuzzing::certificates),
+    ("checks_packages", checks::files::fuzzing::packages),
+    ("checks_rules", check_rules),
+    ("checks_waivers", check_waivers),
+    ("checks_nft", checks::nft::fuzzing::netlink),
 ];
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
@@ -50,6 +64,33 @@ pub fn config_toml(data: &[u8]) {
             assert_eq!(Config::from_toml(&config.to_toml(), None), Ok(config));
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A file of check rules, and a baseline: what is accepted can be judged, without any host.
+pub fn check_rules(data: &[u8]) {
+    use bartizan_core::checks::baseline::Snapshot;
+    use bartizan_core::checks::facts::Facts;
+    use bartizan_core::checks::judge::judge;
+    use bartizan_core::checks::{RuleSet, Subject};
+    let text = String::from_utf8_lossy(data);
+    let mut rules = RuleSet::default();
+    rules.add(std::path::Path::new("fuzz.toml"), &text, &|_| false);
+    let facts = Facts::fixed([], Vec::new());
+    for rule in rules.rules() {
+        let _ = judge(rule, &facts, &Subject::Host, 0);
+    }
+    let _ = Snapshot::parse(&text);
+}
+
+/// A file of waivers: what is accepted reads back as the same.
+///
+/// # Panics
+/// When it does not: that is what the fuzzer looks for.
+pub fn check_waivers(data: &[u8]) {
+    use bartizan_core::checks::waiver::Waivers;
+    if let Ok(waivers) = Waivers::parse(&String::from_utf8_lossy(data)) {
+        assert_eq!(Waivers::parse(&waivers.to_toml()), Ok(waivers));
     }
 }
 

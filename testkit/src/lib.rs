@@ -14,6 +14,7 @@
 //! | [`cgroup`] | a cgroup (v1 or v2): membership, freezer, CPU quota |
 //! | [`netns`] | a network namespace with taps and veth pairs |
 //! | [`debugfs`] | debugfs, mounted |
+//! | [`tracefs`] | tracefs, mounted; how often a tracepoint was passed |
 //! | [`proc`] | threads, CPU time, open fds of a process; [`proc::wait_until`] |
 //! | [`alloc`] | an allocator that counts |
 //! | [`skip!`] | says loudly that a test cannot run on this machine, and returns |
@@ -88,6 +89,7 @@ pub mod qmp;
 pub mod shape;
 mod skip;
 mod spawn;
+pub mod tracefs;
 
 pub use error::{Error, Result};
 #[doc(hidden)]

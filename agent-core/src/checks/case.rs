@@ -33,21 +33,21 @@ impl<'a> Case<'a> {
     pub fn fact(&self, key: &str) -> Arc<Fact> {
         match self.vm {
             Some(vm) if key.starts_with("vm.") => self.fact_of(vm, key),
-            _ => self.saw(FactId { vm: None, key: key.into() }, None),
+            _ => self.saw(self.facts.id(None, key), None),
         }
     }
 
     /// A fact of some VM.
     #[must_use]
     pub fn fact_of(&self, vm: &Arc<Vm>, key: &str) -> Arc<Fact> {
-        self.saw(FactId { vm: Some(vm.id), key: key.into() }, Some(vm))
+        self.saw(self.facts.id(Some(vm.id), key), Some(vm))
     }
 
     /// Every VM on the host.
     #[must_use]
     pub fn vms(&self) -> Vec<Arc<Vm>> {
         // Looked at as a fact, so that a VM that comes or goes makes the rule look again.
-        let _ = self.saw(FactId { vm: None, key: "vms.list".into() }, None);
+        let _ = self.saw(self.facts.id(None, "vms.list"), None);
         self.facts.vms().to_vec()
     }
 

@@ -94,6 +94,7 @@ impl Checker {
             sweeping: false,
             state: State::default(),
         };
+        checker.report_problems();
         checker.start_sweep();
         checker
     }
@@ -218,7 +219,6 @@ impl Checker {
         for vm in self.facts.vms().to_vec() {
             self.enqueue_vm(vm.id);
         }
-        self.report_problems();
     }
 
     fn enqueue_vm(&mut self, vm: VmId) {
@@ -330,6 +330,7 @@ impl Checker {
         (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());
         self.queue.clear();
         self.queued.clear();
+        self.report_problems();
         self.start_sweep();
     }
 
@@ -379,15 +380,13 @@ impl Checker {
         let problems = self.rules.problems().iter().map(ToString::to_string);
         let waivers = self.waivers.problem.iter().map(|problem| format!("{}: {problem}", self.waivers_path));
         let now = self.clock.wall_ns();
-        for (index, problem) in problems.chain(waivers).enumerate() {
-            log::warn!("checks: {problem}");
-            self.board.put(Key { vm: None, rule: PROBLEMS_FROM + place(index) }, broken(&problem, now));
+        let found: Vec<Finding> = problems.chain(waivers).map(|problem| broken(&problem, now)).collect();
+        for finding in &found {
+            log::warn!("checks: {}", finding.note);
         }
+        self.board.put_problems(found);
     }
 }
-
-/// Findings about broken rules stand behind all others.
-const PROBLEMS_FROM: u32 = 1 << 24;
 
 fn broken(problem: &str, now_ns: i64) -> Finding {
     Finding {

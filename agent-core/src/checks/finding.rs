@@ -81,8 +81,6 @@ pub struct Outcome {
     pub reason: String,
     /// Why it is unknown, as one word (see [`Unavailable::name`]); empty otherwise.
     pub unknown_why: &'static str,
-    /// What is expected, in words.
-    pub expected: String,
     /// The facts it stands on, in the order they were looked at.
     pub evidence: Vec<Arc<Fact>>,
 }

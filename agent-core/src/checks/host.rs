@@ -188,7 +188,9 @@ impl HostFiles {
 }
 
 impl Meta {
-    fn of(stat: &FileStat) -> Self {
+    /// What stat(2) said.
+    #[must_use]
+    pub fn of(stat: &FileStat) -> Self {
         let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
         Self {
             identity: (stat.st_dev, stat.st_ino),
@@ -253,7 +255,8 @@ pub fn why(errno: Errno, path: &str) -> Unavailable {
         // A process that ended between two calls.
         Errno::ESRCH => Unavailable::Gone,
         // Files of /sys that exist for hardware that is not there.
-        Errno::ENODEV | Errno::ENXIO | Errno::EOPNOTSUPP | Errno::ENODATA => {
+        // EINVAL is what attr/current says where no security module answers.
+        Errno::ENODEV | Errno::ENXIO | Errno::EOPNOTSUPP | Errno::ENODATA | Errno::EINVAL => {
             Unavailable::NotExposed(format!("{path}: {errno}"))
         }
         Errno::ELOOP | Errno::EXDEV => {

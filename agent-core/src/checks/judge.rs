@@ -54,7 +54,7 @@ pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judg
     }
     for (facet, condition) in rule.facets() {
         let (truth, seen) = guarded(condition, facts, subject);
-        finding.outcomes.push(outcome(rule, facet, truth, &seen));
+        finding.outcomes.push(outcome(facet, truth, &seen));
         depends_on.extend(seen.into_iter().map(|(id, _)| id));
     }
     finding.verdict = finding.outcomes.iter().map(|o| o.verdict).max().unwrap_or(Verdict::NotApplicable);
@@ -76,7 +76,7 @@ fn guarded(condition: &Condition, facts: &Facts, subject: &Subject) -> (Result<T
     (truth, case.into_seen())
 }
 
-fn outcome(rule: &Rule, facet: Facet, truth: Result<Truth, String>, seen: &Seen) -> Outcome {
+fn outcome(facet: Facet, truth: Result<Truth, String>, seen: &Seen) -> Outcome {
     let (verdict, reason, unknown_why) = match truth {
         Ok(Truth::Holds) => (Verdict::Pass, String::new(), ""),
         Ok(Truth::Fails(why)) => (Verdict::Fail, why, ""),
@@ -85,5 +85,5 @@ fn outcome(rule: &Rule, facet: Facet, truth: Result<Truth, String>, seen: &Seen)
         Err(panic) => (Verdict::Error, panic, ""),
     };
     let evidence = seen.iter().map(|(_, fact)| Arc::clone(fact)).collect();
-    Outcome { facet, verdict, reason, unknown_why, expected: rule.expectation(facet), evidence }
+    Outcome { facet, verdict, reason, unknown_why, evidence }
 }

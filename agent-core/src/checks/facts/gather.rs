@@ -68,7 +68,7 @@ impl Gather {
         &self.vms
     }
 
-    pub(super) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
+    pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
     }
 
@@ -184,6 +184,28 @@ impl Gather {
         let memo =
             Memo { round: self.round.get(), value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>, inputs };
         self.memo.borrow_mut().insert(key, memo);
+        value
+    }
+
+    /// Something costly that several facts are made of, kept for as long as `stamp` stays the same. `name` and its type
+    /// say which it is; paths it reads are not noted.
+    pub fn kept<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        stamp: u64,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
+        let key = (TypeId::of::<T>(), name.to_owned());
+        let stamp = (stamp, 0, 0, 0, 0);
+        let known = self.documents.borrow().get(&key).filter(|(known, _)| *known == stamp).cloned();
+        if let Some((_, Ok(value))) = known
+            && let Ok(value) = value.downcast::<T>()
+        {
+            return value;
+        }
+        let value = Arc::new(self.noting(make).0);
+        let erased = Arc::clone(&value) as Arc<dyn Any + Send + Sync>;
+        self.documents.borrow_mut().insert(key, (stamp, Ok(erased)));
         value
     }
 

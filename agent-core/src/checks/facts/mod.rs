@@ -30,6 +30,8 @@ pub struct FactId {
 pub struct Facts {
     supply: Supply,
     cells: RefCell<HashMap<FactId, Cell>>,
+    /// Every name that was asked for, once: thousands of facts share them.
+    names: RefCell<HashSet<Arc<str>>>,
     /// Which facts were read from a path.
     readers: RefCell<HashMap<Arc<str>, HashSet<FactId>>>,
     /// Paths that were read for the first time since somebody asked.
@@ -70,8 +72,27 @@ impl Facts {
     }
 
     fn new(supply: Supply, cells: HashMap<FactId, Cell>, vms: Vec<Arc<Vm>>) -> Self {
-        let (readers, fresh) = (RefCell::default(), RefCell::default());
-        Self { supply, cells: RefCell::new(cells), readers, fresh, vms }
+        Self {
+            supply,
+            cells: RefCell::new(cells),
+            names: RefCell::default(),
+            readers: RefCell::default(),
+            fresh: RefCell::default(),
+            vms,
+        }
+    }
+
+    /// Which fact a name means, of the host or of a VM.
+    #[must_use]
+    pub fn id(&self, vm: Option<VmId>, key: &str) -> FactId {
+        let mut names = self.names.borrow_mut();
+        let known = names.get(key).cloned();
+        let key = known.unwrap_or_else(|| {
+            let name: Arc<str> = key.into();
+            names.insert(Arc::clone(&name));
+            name
+        });
+        FactId { vm, key }
     }
 
     /// The VMs on the host.

@@ -5,6 +5,8 @@ use crate::sampling::availability::Availability;
 use crate::sampling::metrics::{MetricId, host};
 use crate::sys::perf::Event;
 use nix::errno::Errno;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// An event by its kind, before it is known whether this machine has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,38 +59,67 @@ pub const EVENTS: &[PerfEvent] = &[
     event(Kind::Tracepoint("kvm/kvm_inj_virq"), host::PERF_KVM_INJECTIONS),
 ];
 
-/// The number of a tracepoint: tracefs has it where it is mounted, debugfs where it is not.
-///
-/// # Errors
-/// [`Availability::Unsupported`] when there is no such tracepoint, [`Availability::Denied`] when it may not be looked
-/// up: tracefs is for root.
-pub fn tracepoint_id(roots: &Roots, name: &str) -> Result<u64, Availability> {
-    let mut why = Availability::Unsupported;
-    for folder in [roots.sys.join("kernel/tracing"), roots.debugfs.join("tracing")] {
-        match std::fs::read_to_string(folder.join("events").join(name).join("id")) {
-            Ok(text) => return text.trim().parse().map_err(|_| Availability::Error),
-            Err(error) => {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-                // Denied in one place tells more than missing in the other.
-                if why == Availability::Unsupported {
-                    why = Availability::from_errno(errno);
-                }
+/// What is known of tracefs, which has the tracepoints' numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tracefs {
+    /// This folder is it, and can be looked into.
+    Open(PathBuf),
+    /// It may be there, but this process may not look: tracefs and debugfs are for root.
+    Closed,
+    /// The kernel has it, but it is mounted nowhere.
+    NotMounted,
+    /// The kernel does not have it.
+    Absent,
+}
+
+impl Tracefs {
+    /// Looks for it: it has its own place since Linux 4.1, and is in debugfs, too.
+    #[must_use]
+    pub fn find(roots: &Roots) -> Self {
+        let own = roots.sys.join("kernel/tracing");
+        // The kernel makes this folder when it has tracefs; it is empty until that is mounted there.
+        let mut found = if own.is_dir() { Self::NotMounted } else { Self::Absent };
+        for folder in [own, roots.debugfs.join("tracing")] {
+            match std::fs::metadata(folder.join("events")) {
+                Ok(_) => return Self::Open(folder),
+                // Closed in one place tells more than empty in the other.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => found = Self::Closed,
+                Err(_) => {}
             }
         }
+        found
     }
-    Err(why)
+
+    /// The number of a tracepoint, `group/name`.
+    ///
+    /// # Errors
+    /// [`Availability::Unsupported`] only when there is known to be no such tracepoint; [`Availability::Denied`] when
+    /// it cannot be looked up, be it for want of a right or of a mount.
+    pub fn id(&self, tracepoint: &str) -> Result<u64, Availability> {
+        match self {
+            Self::Open(folder) => {
+                let text = std::fs::read_to_string(folder.join("events").join(tracepoint).join("id"));
+                let text = text.map_err(|error| {
+                    Availability::from_errno(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+                })?;
+                text.trim().parse().map_err(|_| Availability::Error)
+            }
+            Self::Closed | Self::NotMounted => Err(Availability::Denied),
+            Self::Absent => Err(Availability::Unsupported),
+        }
+    }
 }
 
 impl PerfEvent {
     /// The event as the kernel knows it.
     ///
     /// # Errors
-    /// As [`tracepoint_id`].
-    pub fn resolve(&self, roots: &Roots) -> Result<Event, Availability> {
+    /// As [`Tracefs::id`].
+    pub fn resolve(&self, tracefs: &Tracefs) -> Result<Event, Availability> {
         match self.kind {
             Kind::Hardware(number) => Ok(Event::Hardware(number)),
             Kind::Software(number) => Ok(Event::Software(number)),
-            Kind::Tracepoint(name) => tracepoint_id(roots, name).map(Event::Tracepoint),
+            Kind::Tracepoint(name) => tracefs.id(name).map(Event::Tracepoint),
         }
     }
 }
@@ -106,5 +137,30 @@ mod tests {
         let perf = Scope::Host.metrics().iter().filter(|metric| metric.source == Source::Perf);
         assert_eq!(counted, perf.map(|metric| metric.id).collect::<Vec<_>>());
         assert!(EVENTS.len() <= EVENTS_MAX);
+    }
+
+    #[test]
+    fn a_tracepoint_is_unsupported_only_where_it_is_known_not_to_exist() {
+        let root = tempfile::tempdir().expect("folder");
+        let roots = Roots::below(root.path());
+        let own = root.path().join("sys/kernel/tracing");
+        let in_debugfs = root.path().join("sys/kernel/debug/tracing");
+        let make = |folder: PathBuf| std::fs::create_dir_all(folder).expect("folder");
+
+        assert_eq!(Tracefs::find(&roots), Tracefs::Absent);
+        assert_eq!(Tracefs::find(&roots).id("kvm/kvm_exit"), Err(Availability::Unsupported));
+        make(own.clone());
+        assert_eq!(Tracefs::find(&roots), Tracefs::NotMounted);
+        assert_eq!(Tracefs::find(&roots).id("kvm/kvm_exit"), Err(Availability::Denied));
+        assert_eq!(Tracefs::Closed.id("kvm/kvm_exit"), Err(Availability::Denied));
+
+        make(in_debugfs.join("events/kvm/kvm_exit"));
+        std::fs::write(in_debugfs.join("events/kvm/kvm_exit/id"), "42\n").expect("file");
+        assert_eq!(Tracefs::find(&roots), Tracefs::Open(in_debugfs), "not mounted at its own place");
+        assert_eq!(Tracefs::find(&roots).id("kvm/kvm_exit"), Ok(42));
+        assert_eq!(Tracefs::find(&roots).id("kvm/kvm_entry"), Err(Availability::Unsupported));
+
+        make(own.join("events/kvm"));
+        assert_eq!(Tracefs::find(&roots), Tracefs::Open(own));
     }
 }

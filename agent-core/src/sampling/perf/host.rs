@@ -1,6 +1,6 @@
 //! The host's own perf events.
 
-use super::{EVENTS, EVENTS_MAX, Kind, PerfGroup, PerfTarget};
+use super::{EVENTS, EVENTS_MAX, Kind, PerfGroup, PerfTarget, Tracefs};
 use crate::config::Config;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{FrameWriter, Tick};
@@ -102,14 +102,21 @@ impl HostPerf {
         let mut closed = Vec::new();
         let mut wanted: Vec<(Event, MetricId)> = Vec::new();
         let tracepoints = config.sampling.kvm_tracepoints;
+        // Touching tracefs in debugfs mounts it: not without need.
+        let tracefs = if tracepoints { Tracefs::find(&config.roots) } else { Tracefs::Absent };
+        // Those whose number could not be looked up: other things open them than what opens a counter.
+        let mut unseen = 0;
         for event in EVENTS {
             if !tracepoints && matches!(event.kind, Kind::Tracepoint(_)) {
                 closed.push((event.metric, Availability::Unsupported));
                 continue;
             }
-            match event.resolve(&config.roots) {
+            match event.resolve(&tracefs) {
                 Ok(resolved) => wanted.push((resolved, event.metric)),
-                Err(availability) => closed.push((event.metric, availability)),
+                Err(availability) => {
+                    unseen += usize::from(availability == Availability::Denied);
+                    closed.push((event.metric, availability));
+                }
             }
         }
         // Those that do not open cost no descriptor: find out which, on one CPU.
@@ -149,8 +156,14 @@ impl HostPerf {
                 "; what else is missing this kernel or machine does not have (no PMU, or no such tracepoint)",
             );
         }
-        if count(Availability::Denied) > 0 {
-            remark.push_str("; some are denied: CAP_PERFMON (before 5.8 CAP_SYS_ADMIN) or kernel.perf_event_paranoid <= 0 opens them, tracepoints need a readable tracefs");
+        if count(Availability::Denied) > unseen {
+            remark.push_str("; some are denied: CAP_PERFMON (before 5.8 CAP_SYS_ADMIN) or kernel.perf_event_paranoid <= 0 opens them");
+        }
+        if unseen > 0 {
+            remark.push_str(match tracefs {
+                Tracefs::NotMounted => "; kvm:* tracepoints need tracefs, which is not mounted: mount -t tracefs tracefs /sys/kernel/tracing opens them",
+                _ => "; kvm:* tracepoints need a readable tracefs: root or CAP_DAC_READ_SEARCH opens it",
+            });
         }
         if left_out > 0 {
             remark = format!("{remark}; {left_out} left out to use at most {budget} descriptors");

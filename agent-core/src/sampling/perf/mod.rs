@@ -7,7 +7,7 @@
 mod events;
 mod host;
 
-pub use events::{EVENTS, Kind, PerfEvent, tracepoint_id};
+pub use events::{EVENTS, Kind, PerfEvent, Tracefs};
 pub(super) use host::HostPerf;
 pub(crate) use host::OpenCounters;
 

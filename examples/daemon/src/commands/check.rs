@@ -2,6 +2,7 @@
 
 use crate::cli::{CheckArgs, Common};
 use crate::exit::{Code, Failure};
+use crate::view::catalogue;
 use crate::view::findings;
 use crate::view::paint::Paint;
 use crate::view::table::Table;
@@ -111,6 +112,10 @@ fn list(common: &Common, args: &CheckArgs, config: &Config) -> Result<(), Failur
         named && rule.severity >= args.severity.0
     };
     let mut out = io::stdout().lock();
+    if args.markdown {
+        out.write_all(catalogue::markdown().as_bytes())?;
+        return Ok(());
+    }
     if args.json {
         for rule in rules.rules().iter().filter(named) {
             writeln!(out, "{}", json::rule(rule))?;

@@ -6,8 +6,10 @@
 mod cloud_hypervisor;
 mod crosvm;
 mod firecracker;
-mod options;
+pub(crate) mod options;
 mod qemu;
+
+pub(crate) use qemu::takes_value;
 
 use super::VmmKind;
 
@@ -124,7 +126,10 @@ fn file_name(path: &str) -> &str {
 }
 
 /// An option of the form `--name value` or `--name=value` at `index`: its value, and where the next one begins.
-fn long_option<'a>(arguments: &[&'a str], index: usize) -> Option<(&'a str, Option<&'a str>, usize)> {
+pub(crate) fn long_option<'a>(
+    arguments: &[&'a str],
+    index: usize,
+) -> Option<(&'a str, Option<&'a str>, usize)> {
     let argument = arguments.get(index)?.strip_prefix("--")?;
     Some(match argument.split_once('=') {
         Some((name, value)) => (name, Some(value), index + 1),

@@ -3,13 +3,13 @@
 
 /// A list, taken apart. The order is kept: the last of equal keys counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Options {
+pub(crate) struct Options {
     entries: Vec<(Option<String>, String)>,
 }
 
 impl Options {
     /// Takes a list apart. Never fails: what has no key is a value or a flag.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut entries = Vec::new();
         let mut entry = String::new();
         let mut characters = text.chars().peekable();
@@ -27,19 +27,24 @@ impl Options {
         Self { entries }
     }
 
+    /// All of it in order: a key, unless it was left out, and its value.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        self.entries.iter().map(|(key, value)| (key.as_deref(), value.as_str()))
+    }
+
     /// The value of a key.
-    pub(super) fn value(&self, key: &str) -> Option<&str> {
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
         let found = self.entries.iter().rev().find(|(name, _)| name.as_deref() == Some(key));
         found.map(|(_, value)| value.as_str())
     }
 
     /// The first value, when it stands without a key.
-    pub(super) fn first(&self) -> Option<&str> {
+    pub(crate) fn first(&self) -> Option<&str> {
         self.entries.first().filter(|(key, _)| key.is_none()).map(|(_, value)| value.as_str())
     }
 
     /// The value of a key that may be left out in front.
-    pub(super) fn leading(&self, key: &str) -> Option<&str> {
+    pub(crate) fn leading(&self, key: &str) -> Option<&str> {
         self.value(key).or_else(|| self.first()).filter(|value| !value.is_empty())
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn describe(arguments: &[&str]) -> Description {
 }
 
 /// Options without a value; every other one of QEMU's takes exactly one. (`qemu-options.hx`.)
-fn takes_value(name: &str) -> bool {
+pub(crate) fn takes_value(name: &str) -> bool {
     !matches!(
         name,
         "h" | "help"
