@@ -17,8 +17,8 @@ pub unsafe extern "C" fn btz_agent_check_fd(agent: *const btz_agent) -> i32 {
     unsafe { descriptor(agent, |agent| agent.check_fd) }
 }
 
-/// Takes the oldest changes that wait, at most capacity: each is the finding as it is after the change (or, of a VM that
-/// ended, as it was), with change and sequence set. They are the caller's from then on and counted as delivered. When
+/// Takes the oldest changes that wait, at most capacity: each is the finding as it is after the change (or, of one
+/// that is gone, as it was), with change and sequence set. They are the caller's from then on and counted as delivered. When
 /// fewer than capacity came, none waits any more. What does not fit into the queue is dropped, the oldest first: after a
 /// gap in sequence, btz_agent_findings() has what is true now. out: capacity elements, each stride bytes after the one
 /// before; stride: sizeof(btz_finding). count: receives how many were written; 0 is no error. Errors: BTZ_ERR_NULL,

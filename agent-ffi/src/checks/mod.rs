@@ -51,7 +51,7 @@ pub const BTZ_CHANGE_VERDICT: u32 = 2;
 pub const BTZ_CHANGE_VALUE: u32 = 3;
 /// A waiver began or ceased to hold. Since: 0.2
 pub const BTZ_CHANGE_WAIVER: u32 = 4;
-/// Its VM ended while it was something to act on. Since: 0.2
+/// Its VM ended, or its rule was taken away, while it was something to act on. Since: 0.2
 pub const BTZ_CHANGE_GONE: u32 = 5;
 
 // The numbers of the ABI are those of the core.

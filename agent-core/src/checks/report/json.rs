@@ -9,7 +9,6 @@
 //! | `reason`, `observed` | why, and what was observed: what a waiver is pinned to |
 //! | `facets` | a verdict each: `facet`, `verdict`, `reason`, `unknown_why`, `expected`, `evidence` |
 //! | `evidence` | `fact`, `value` or `unavailable`, `source`, `raw`, `read_at` |
-//! | `observed` | what was observed, as a waiver is pinned to it |
 //! | `fact_keys` | the facts' names, which other tools' verdicts are compared by |
 //! | `first_seen`, `changed_at`, `changed_from`, `flaps` | its life |
 //!
@@ -39,7 +38,6 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "note": finding.note,
         "facets": finding.outcomes.iter().map(|one| outcome(one, rule)).collect::<Vec<_>>(),
         "fact_keys": keys,
-        "observed": finding.observed(),
         "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
         "references": rule.map_or(&[][..], |rule| &rule.references),
         "first_seen": rfc3339(finding.first_seen_ns),
