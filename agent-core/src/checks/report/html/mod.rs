@@ -122,7 +122,8 @@ fn summary(out: &mut String, report: &Report<'_>) -> fmt::Result {
     let subjects = report.subjects.len();
     match open {
         0 => out.write_str("<p class=\"lead good\">Nothing found that needs action.")?,
-        1 => write!(out, "<p class=\"lead bad\">One finding needs action, on 1 of {subjects} subjects.")?,
+        1 => out.write_str("<p class=\"lead bad\">One finding needs action.")?,
+        _ if subjects == 1 => write!(out, "<p class=\"lead bad\">{open} findings need action.")?,
         _ => write!(
             out,
             "<p class=\"lead bad\">{open} findings need action, on {bad} of {subjects} subjects."

@@ -172,7 +172,8 @@ fn fact_row(out: &mut String, fact: &Fact) -> fmt::Result {
         Ok(_) => write!(out, "<code>{}</code>", Text(&fact.shown()))?,
         Err(why) => write!(out, "<em>{}</em>", Text(&why.to_string()))?,
     }
-    if !fact.raw.is_empty() {
+    // What says no more than the value is left out.
+    if !fact.raw.is_empty() && fact.raw != fact.shown() {
         write!(out, "<pre>{}</pre>", Text(&fact.raw))?;
     }
     write!(
