@@ -341,7 +341,7 @@ impl Checker {
             self.start_sweep();
         }
         for provider in PROVIDERS.iter().flat_map(|table| table.iter()) {
-            let Refresh::Seconds(period) = provider.refresh else { continue };
+            let (Refresh::Seconds(period) | Refresh::Joined(period)) = provider.refresh else { continue };
             let due =
                 self.agenda.providers.entry(provider.name).or_insert(now + u64::from(period) * NS_PER_S);
             if now >= *due {
@@ -351,9 +351,11 @@ impl Checker {
         }
         let due: Vec<VmId> =
             self.agenda.vms.iter().filter(|(_, (_, due))| now >= *due).map(|(id, _)| *id).collect();
+        let mut settling = false;
         for id in due {
             if let Some((times, next)) = self.agenda.vms.get_mut(&id) {
                 *times += 1;
+                settling |= *times <= VM_AGAIN_S.len();
                 *next = match VM_AGAIN_S.get(*times) {
                     Some(after) => now + (after - VM_AGAIN_S[*times - 1]) * NS_PER_S,
                     None => now + VM_EVERY_S * NS_PER_S,
@@ -363,6 +365,11 @@ impl Checker {
                 fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| p.refresh == Refresh::Vm)
             };
             self.marked.extend(self.facts.mark(of_vm));
+        }
+        if settling {
+            let joined =
+                |fact: &FactId| provider(&fact.key).is_some_and(|p| matches!(p.refresh, Refresh::Joined(_)));
+            self.marked.extend(self.facts.mark(joined));
         }
     }
 

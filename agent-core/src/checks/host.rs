@@ -111,6 +111,15 @@ impl HostFiles {
         Ok(Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?))
     }
 
+    /// What is said of a file, or of the link if it is one.
+    ///
+    /// # Errors
+    /// When it is not there, or a folder on the way may not be searched.
+    pub fn meta_of_link(&self, path: &str) -> Result<Meta, Unavailable> {
+        let fd = self.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+        Ok(Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?))
+    }
+
     /// The names in a folder, sorted.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ pub struct Rule {
 /// Asks for the state.
 ///
 /// # Errors
-/// `EPROTONOSUPPORT` or `ECONNREFUSED` of a kernel without auditing, `EPERM` without CAP_AUDIT_CONTROL.
+/// `EPROTONOSUPPORT` or `ECONNREFUSED` of a kernel without auditing, `EPERM` without `CAP_AUDIT_CONTROL`.
 pub fn status() -> nix::Result<Status> {
     let mut found = None;
     ask(AUDIT_GET, |kind, body| {

@@ -130,11 +130,11 @@ mod tests {
     use super::*;
 
     const RTM_GETLINK: u16 = 18;
+    const IFLA_IFNAME: u16 = 3;
 
     #[test]
     fn links_are_told_and_the_loopback_is_among_them() {
         let links = dump(SockProtocol::NetlinkRoute, RTM_GETLINK, &[0; 16], 1 << 20).expect("links");
-        const IFLA_IFNAME: u16 = 3;
         let named_lo = |link: &[u8]| {
             attributes(&link[16..]).any(|(kind, value)| kind == IFLA_IFNAME && value == b"lo\0")
         };

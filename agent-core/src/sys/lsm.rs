@@ -1,4 +1,4 @@
-//! The security modules in force, where securityfs is not mounted: lsm_list_modules(2), Linux 6.8.
+//! The security modules in force, where securityfs is not mounted: `lsm_list_modules(2)`, Linux 6.8.
 #![allow(unsafe_code)]
 
 use nix::errno::Errno;

@@ -44,15 +44,15 @@ pub struct VirtualFunction {
     pub mac_set: bool,
 }
 
-/// A VLAN that a bridge's port takes part in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortVlan {
-    /// The port's link.
+/// A port of a bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BridgePort {
+    /// Its link.
     pub link: i32,
-    /// The VLAN.
-    pub vlan: u16,
-    /// Whether untagged frames are of it.
-    pub untagged_in: bool,
+    /// Whether only addresses that were entered by hand may send; `None` before Linux 5.18.
+    pub locked: Option<bool>,
+    /// The VLANs that it takes part in, and of each whether untagged frames are of it.
+    pub vlans: Vec<(u16, bool)>,
 }
 
 /// What shapes the traffic of every link of this thread's network namespace.
@@ -99,32 +99,40 @@ fn address(message: &[u8]) -> Option<Address> {
     Some(Address { link, ip })
 }
 
-/// The VLANs of every bridge's ports.
+/// The ports of every bridge.
 ///
 /// # Errors
 /// The kernel's.
-pub fn port_vlans() -> nix::Result<Vec<PortVlan>> {
+pub fn bridge_ports() -> nix::Result<Vec<BridgePort>> {
     const RTEXT_FILTER_BRVLAN: u32 = 2;
     let family = u8::try_from(libc::AF_BRIDGE).unwrap_or_default();
     let messages =
         dump(SockProtocol::NetlinkRoute, RTM_GETLINK, &links(family, RTEXT_FILTER_BRVLAN), BYTES_MAX)?;
-    Ok(messages.iter().flat_map(|(_, message)| vlans(message)).collect())
+    Ok(messages.iter().filter_map(|(_, message)| bridge_port(message)).collect())
 }
 
-fn vlans(message: &[u8]) -> Vec<PortVlan> {
+fn bridge_port(message: &[u8]) -> Option<BridgePort> {
+    const IFLA_PROTINFO: u16 = 12;
+    const IFLA_BRPORT_LOCKED: u16 = 39;
     const IFLA_AF_SPEC: u16 = 26;
     const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
     const PVID: u16 = 2;
-    let Some((link, body)) = link_message(message) else { return Vec::new() };
-    let specs = attributes(body).filter(|(kind, _)| *kind == IFLA_AF_SPEC);
-    let infos =
-        specs.flat_map(|(_, spec)| attributes(spec)).filter(|(kind, _)| *kind == IFLA_BRIDGE_VLAN_INFO);
-    let vlan = |info: &[u8]| {
-        let flags = u16::from_ne_bytes(*info.first_chunk()?);
-        let vlan = u16::from_ne_bytes(*info.get(2..)?.first_chunk()?);
-        Some(PortVlan { link, vlan, untagged_in: flags & PVID != 0 })
-    };
-    infos.filter_map(|(_, info)| vlan(info)).collect()
+    let (link, body) = link_message(message)?;
+    let mut port = BridgePort { link, ..BridgePort::default() };
+    for (kind, part) in attributes(body) {
+        for (inner, value) in attributes(part) {
+            match (kind, inner) {
+                (IFLA_PROTINFO, IFLA_BRPORT_LOCKED) => port.locked = value.first().map(|locked| *locked != 0),
+                (IFLA_AF_SPEC, IFLA_BRIDGE_VLAN_INFO) => {
+                    let flags = u16::from_ne_bytes(*value.first_chunk()?);
+                    let vlan = u16::from_ne_bytes(*value.get(2..)?.first_chunk()?);
+                    port.vlans.push((vlan, flags & PVID != 0));
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(port)
 }
 
 /// `struct ifinfomsg`, and the attribute that asks for more about each link.
@@ -195,7 +203,7 @@ mod tests {
     fn the_loopback_has_its_address() {
         let found = addresses().expect("addresses");
         assert!(found.iter().any(|address| address.ip.is_loopback()), "{found:?}");
-        assert!(qdiscs().is_ok() && virtual_functions().is_ok() && port_vlans().is_ok());
+        assert!(qdiscs().is_ok() && virtual_functions().is_ok() && bridge_ports().is_ok());
     }
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
@@ -213,7 +221,7 @@ mod tests {
         mac.extend([2, 0, 0, 0, 0, 1]);
         mac.resize(36, 0);
         let info = [attribute(1, &mac), attribute(4, &pair(3, 1)), attribute(9, &pair(3, u32::MAX))].concat();
-        let list = attribute(22 | 0x8000, &attribute(1 | 0x8000, &info));
+        let list = attribute(0x8016, &attribute(0x8001, &info));
         let mut message = vec![0; 16];
         message[4] = 7;
         message.extend(list);
@@ -221,7 +229,7 @@ mod tests {
             VirtualFunction { link: 7, number: 3, spoof_check: Some(true), trusted: None, mac_set: true };
         assert_eq!(functions(&message), [expected]);
         for cut in 0..message.len() {
-            let _ = (functions(&message[..cut]), vlans(&message[..cut]));
+            let _ = (functions(&message[..cut]), bridge_port(&message[..cut]));
             let _ = (qdisc(&message[..cut]), address(&message[..cut]));
         }
     }

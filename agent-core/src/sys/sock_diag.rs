@@ -1,5 +1,5 @@
 //! Sockets that wait for connections, as `NETLINK_SOCK_DIAG` tells them: without the walk over every connection that
-//! `/proc/net/tcp` costs. (sock_diag(7).)
+//! `/proc/net/tcp` costs. (`sock_diag(7)`.)
 //!
 //! Asking has the kernel load `tcp_diag` or `unix_diag` where they are modules, as ss(8) does.
 

@@ -29,6 +29,7 @@ pub fn core_cookie(tid: i32) -> nix::Result<u64> {
 /// The part of `union bpf_attr` that `BPF_PROG_QUERY` uses. (`include/uapi/linux/bpf.h`.)
 #[repr(C)]
 #[derive(Default)]
+#[allow(clippy::struct_field_names, reason = "the kernel's own names")]
 struct Query {
     target_fd: u32,
     attach_type: u32,

@@ -115,7 +115,8 @@ impl Facts {
         if let Supply::Host(gather) = &mut self.supply {
             gather.set_vms(self.vms.clone());
         }
-        self.mark(|id| provider(&id.key).is_some_and(|provider| provider.refresh == Refresh::Vms))
+        let of_all = |refresh| matches!(refresh, Refresh::Vms | Refresh::Joined(_));
+        self.mark(|id| provider(&id.key).is_some_and(|provider| of_all(provider.refresh)))
     }
 
     /// One fact: as it was read last, or read now when it never was or is known to have changed.

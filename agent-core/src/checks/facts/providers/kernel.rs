@@ -326,6 +326,20 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_running_host_tells_of_itself() {
+        let gather = Gather::new(HostFiles::new(Roots::default()), Clock::System);
+        let uname = nix::sys::utsname::uname().expect("uname");
+        assert_eq!(release(&gather), Ok(uname.release().to_string_lossy().into_owned()));
+        assert_eq!(sysctl(&gather, "kernel.ostype").value, Ok(Value::from("Linux")));
+        let mounts = mounts(&gather);
+        let (_, mounts) = mounts.as_ref().as_ref().expect("mounts");
+        assert!(mounts.iter().any(|mount| mount.target == "/"), "{mounts:?}");
+        // Whatever it was built with, KVM or not, the options are those of this kernel or unknown.
+        let option = built::option(&gather, "CONFIG_PROC_FS");
+        assert!(matches!(option.as_ref().map(Option::as_deref), Ok(Some("y")) | Err(_)), "{option:?}");
+    }
+
+    #[test]
     fn taints_are_named() {
         let (_folder, gather) = host(&[("/proc/sys/kernel/tainted", "12288\n")]);
         let found = tainted(&gather, "").value.expect("a list");

@@ -1,4 +1,4 @@
-//! Whether PAM locks accounts after failed logins: pam_faillock(8), and its elder pam_tally2.
+//! Whether PAM locks accounts after failed logins: `pam_faillock(8)`, and its elder `pam_tally2`.
 
 use crate::checks::fact::{Found, Unavailable, Value};
 use crate::checks::facts::Gather;
@@ -7,7 +7,7 @@ use crate::checks::parse::etc::pam::{Entry, Pam};
 /// The services that logins go through: Debian's common file; RHEL's two.
 const STACKS: [&str; 3] = ["/etc/pam.d/common-auth", "/etc/pam.d/system-auth", "/etc/pam.d/password-auth"];
 const FAILLOCK: &str = "/etc/security/faillock.conf";
-/// What pam_faillock does where nothing says otherwise.
+/// What `pam_faillock` does where nothing says otherwise.
 const DENY: i64 = 3;
 const UNLOCK_TIME: i64 = 600;
 
@@ -57,7 +57,7 @@ fn each(gather: &Gather, setting: &str, default: impl Fn(&str) -> i64) -> Found 
     Found::value(Value::Map(found), sources)
 }
 
-/// The line that counts failures. pam_faillock counts in `authfail` alone; a `preauth` by itself locks nothing.
+/// The line that counts failures. `pam_faillock` counts in `authfail` alone; a `preauth` by itself locks nothing.
 fn locking(pam: &Pam) -> Option<&Entry> {
     let auth = |entry: &&Entry| entry.group == "auth";
     let faillock =
@@ -73,7 +73,7 @@ fn configured(gather: &Gather, setting: &str) -> Result<Option<String>, Unavaila
     };
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let pairs = lines.filter_map(|line| line.split_once('='));
-    Ok(pairs.filter(|(name, _)| name.trim() == setting).map(|(_, value)| value.trim().to_owned()).last())
+    Ok(pairs.filter(|(name, _)| name.trim() == setting).map(|(_, value)| value.trim().to_owned()).next_back())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) fn weak(gather: &Gather, _: &str) -> Found {
         };
         match strength(&text) {
             Some(("ssh-rsa", bits)) if bits < RSA_BITS_MIN => {
-                found.push(format!("{path} (RSA, {bits} bits)"))
+                found.push(format!("{path} (RSA, {bits} bits)"));
             }
             Some(("ssh-dss", _)) => found.push(format!("{path} (DSA)")),
             Some(_) => {}

@@ -14,6 +14,9 @@ const CRYPTO_POLICY: &str = "/etc/crypto-policies/back-ends/opensshserver.config
 const ALGORITHMS: [&str; 4] = ["ciphers", "macs", "kexalgorithms", "hostkeyalgorithms"];
 const TIMES: [&str; 2] = ["logingracetime", "clientaliveinterval"];
 
+/// Of these any one is enough.
+const METHODS: &str = "authenticationmethods";
+
 type Read = Result<Config, Unavailable>;
 
 /// `sshd.present`
@@ -57,18 +60,27 @@ pub(super) fn keyword(gather: &Gather, keyword: &str) -> Found {
         return Found::value(list, source);
     }
     let plain = |value: &str| if TIMES.contains(&name.as_str()) { seconds(value) } else { value.to_owned() };
+    if loosened.is_empty() && name == METHODS {
+        return Found::value(alternatives(&effective.value), source);
+    }
     if loosened.is_empty() {
         return Found::value(plain(&effective.value), source);
     }
-    let mut by_match = vec![("everyone".to_owned(), plain(&effective.value))];
+    let values = if name == METHODS { alternatives(&effective.value) } else { vec![plain(&effective.value)] };
+    let mut by_match: Vec<_> = values.into_iter().map(|value| ("everyone".to_owned(), value)).collect();
     let mut sources = vec![source];
     for entry in loosened {
         let criteria =
             entry.block.and_then(|block| config.blocks.get(block)).map_or("", |block| &block.criteria);
-        by_match.push((format!("Match {criteria}"), plain(&entry.value())));
+        let values = if name == METHODS { alternatives(&entry.value()) } else { vec![plain(&entry.value())] };
+        by_match.extend(values.into_iter().map(|value| (format!("Match {criteria}"), value)));
         sources.push(entry.origin.to_string());
     }
     Found::value(Value::Map(by_match), sources.join(", "))
+}
+
+fn alternatives(value: &str) -> Vec<String> {
+    value.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// `sshd.mistakes`
@@ -138,7 +150,7 @@ fn included(gather: &Gather, pattern: &str) -> Result<Vec<(String, String)>, Una
     Ok(files)
 }
 
-/// A time of sshd_config(5), such as `1h30m`, in seconds; as it is written when it is none.
+/// A time of `sshd_config(5)`, such as `1h30m`, in seconds; as it is written when it is none.
 fn seconds(text: &str) -> String {
     let (mut total, mut number) = (0_i64, None::<i64>);
     for char in text.chars() {
@@ -200,6 +212,15 @@ mod tests {
         )]);
         let told = tree.told(keyword, "PasswordAuthentication");
         assert_eq!(told, "everyone=no, Match Address 10.0.0.0/8=yes");
+    }
+
+    #[test]
+    fn each_way_to_log_in_is_an_item() {
+        let tree =
+            Tree::new(&[("etc/ssh/sshd_config", "AuthenticationMethods publickey,password password\n")]);
+        assert_eq!(tree.told(keyword, "AuthenticationMethods"), "publickey,password, password");
+        let list = tree.ask(keyword, "AuthenticationMethods").value.expect("a list");
+        assert_eq!(list.items().len(), 2);
     }
 
     #[test]

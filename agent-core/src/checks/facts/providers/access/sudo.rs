@@ -77,7 +77,7 @@ fn told(gather: &Gather, tell: impl Fn(&[(String, Sudoers)]) -> Found) -> Found 
 fn files(gather: &Gather) -> Arc<Files> {
     gather.memo("sudoers", |gather| {
         let mut found = Vec::new();
-        add(gather, PATH, gather.text(PATH)?, &mut found)?;
+        add(gather, PATH, &gather.text(PATH)?, &mut found)?;
         for (path, one) in &found {
             if let Some((line, why)) = one.mistakes.first() {
                 return Err(Unavailable::Malformed(format!(
@@ -92,13 +92,13 @@ fn files(gather: &Gather) -> Arc<Files> {
 fn add(
     gather: &Gather,
     path: &str,
-    text: String,
+    text: &str,
     found: &mut Vec<(String, Sudoers)>,
 ) -> Result<(), Unavailable> {
     if found.len() >= FILES_MAX {
         return Err(Unavailable::TooMuch(format!("more than {FILES_MAX} files")));
     }
-    let one = Sudoers::parse(&text);
+    let one = Sudoers::parse(text);
     let includes = one.includes.clone();
     // A file comes before those it includes, which is not where they stand; for what is told here the order of
     // Defaults matters alone, and distributions include at the end.
@@ -115,11 +115,11 @@ fn add(
             for (path, text) in texts(gather, &full, "")? {
                 let name = path.rsplit('/').next().unwrap_or_default();
                 if !name.contains('.') && !name.ends_with('~') {
-                    add(gather, &path, text, found)?;
+                    add(gather, &path, &text, found)?;
                 }
             }
         } else if !found.iter().any(|(known, _)| *known == full) {
-            add(gather, &full, gather.text(&full)?, found)?;
+            add(gather, &full, &gather.text(&full)?, found)?;
         }
     }
     Ok(())

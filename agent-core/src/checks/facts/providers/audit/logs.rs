@@ -137,7 +137,7 @@ fn audisp(gather: &Gather, places: &mut Places) -> Result<(), Unavailable> {
         let Some(text) = optional(gather.text(plugin))? else { continue };
         let setting = |text: &str, name: &str| {
             let pairs = text.lines().filter_map(|line| line.trim().split_once('='));
-            pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned()).last()
+            pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned()).next_back()
         };
         if setting(&text, "active").as_deref() != Some("yes") {
             continue;

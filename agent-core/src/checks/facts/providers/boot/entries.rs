@@ -64,7 +64,7 @@ fn read(gather: &Gather) -> Result<Next, Unavailable> {
         };
         let variables = variables(gather, "/boot/grub2/grub.cfg");
         // The newest sorts last, and is booted by default.
-        for name in names.iter().rev().filter(|name| name.ends_with(".conf")) {
+        for name in names.iter().rev().filter(|name| name.strip_suffix(".conf").is_some()) {
             let path = format!("{folder}/{name}");
             let text = gather.text(&path)?;
             entries.extend(loader_entry(&text).and_then(|boot| entry(&boot, &path, &variables)));
@@ -77,7 +77,7 @@ fn read(gather: &Gather) -> Result<Next, Unavailable> {
         match gather.text(KERNEL) {
             Ok(text) => {
                 let cmdline = text.trim().to_owned();
-                let boot = Boot { title: "".into(), kernel: "".into(), cmdline, line: 1 };
+                let boot = Boot { title: "".into(), kernel: String::new(), cmdline, line: 1 };
                 entries.extend(entry(&boot, KERNEL, &[]));
                 loader = "kernel-install";
             }

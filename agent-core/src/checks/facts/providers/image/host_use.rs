@@ -76,9 +76,8 @@ pub(super) fn in_use(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         Ok(uses) => uses,
         Err(why) => return Found::unavailable(why.clone(), "/proc/1/mountinfo, /sys/block"),
     };
-    let mut found = each(gather, vm, |image| Ok(how(gather, image, uses)));
-    found.source = "/proc/1/mountinfo, /proc/swaps, /sys/block".to_owned();
-    found
+    let found = each(gather, vm, |image| Ok(how(gather, image, uses)));
+    Found { source: "/proc/1/mountinfo, /proc/swaps, /sys/block".to_owned(), ..found }
 }
 
 fn how(gather: &Gather, image: &Image, uses: &Uses) -> Option<String> {

@@ -15,6 +15,7 @@ use super::{Provider, Read, Refresh};
 use crate::checks::fact::{Found, Unavailable};
 use crate::checks::facts::Gather;
 use crate::checks::host::Meta;
+use crate::checks::parse::proc::fdinfo::Access;
 use crate::checks::vm::Vm;
 use std::sync::Arc;
 
@@ -131,6 +132,28 @@ impl Image {
     }
 }
 
+/// One image as two VMs could share it.
+pub(super) struct Identity {
+    /// The same for everybody who has it open, by whatever name.
+    pub(super) file: String,
+    /// Whether the VM may write it.
+    pub(super) writable: bool,
+    /// Whether the VMM was told that others write it too.
+    pub(super) shareable: bool,
+}
+
+/// What a VM's images are, whatever their names.
+pub(super) fn identities(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<Identity>, Unavailable> {
+    let (images, told) = (all(gather, vm), formats::told(gather, vm));
+    let images = images.as_ref().as_ref().map_err(Clone::clone)?;
+    let identity = |image: &Image| Identity {
+        file: image.identity(),
+        writable: image.writable,
+        shareable: told.is_shareable(&image.path),
+    };
+    Ok(images.iter().map(identity).collect())
+}
+
 /// `8:2` of a device's number.
 fn numbers(device: u64) -> String {
     format!("{}:{}", nix::sys::stat::major(device), nix::sys::stat::minor(device))
@@ -186,13 +209,8 @@ fn may_be_image(gather: &Gather, descriptor: &descriptors::Descriptor) -> bool {
     let Some(info) = &descriptor.info else {
         return descriptor.kind() == "block" || (descriptor.kind() == "file" && !path.starts_with("/proc/"));
     };
-    let read = matches!(
-        info.access(),
-        Some(
-            crate::checks::parse::proc::fdinfo::Access::Read
-                | crate::checks::parse::proc::fdinfo::Access::ReadWrite
-        )
-    );
+    // One that does not tell how it was opened is taken for an image, and makes the answer unknown.
+    let read = info.access().is_none_or(|access| matches!(access, Access::Read | Access::ReadWrite));
     let appended = info.flags.is_some_and(|flags| flags & O_APPEND != 0);
     let elsewhere = ["/proc/", "/sys/", "/memfd:"].iter().any(|place| path.starts_with(place));
     if !read || appended || elsewhere || memory::is_memory(path) {
@@ -327,6 +345,6 @@ mod tests {
         let host = host("var/vm/a.img", b"");
         host.file("proc/100/fdinfo/5", "pos:\t0\n");
         let found = images(&host.gather(&[]), &vm(100), "").value;
-        assert!(found.is_err() || found.as_ref().is_ok_and(Value::is_empty), "{found:?}");
+        assert!(matches!(found, Err(Unavailable::Failed(_))), "{found:?}");
     }
 }

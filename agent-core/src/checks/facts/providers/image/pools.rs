@@ -31,7 +31,7 @@ pub(super) fn allowed(gather: &Gather) -> Arc<Vec<String>> {
     gather.memo("folders of images", |gather| {
         let mut allowed = vec![LIBVIRT_IMAGES.to_owned()];
         for name in gather.list(LIBVIRT_POOLS).unwrap_or_default() {
-            if name.ends_with(".xml")
+            if name.strip_suffix(".xml").is_some()
                 && let Ok(text) = gather.text(&format!("{LIBVIRT_POOLS}/{name}"))
             {
                 allowed.extend(pool_path(&text));
@@ -65,14 +65,13 @@ pub(super) fn others(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
 
 pub(super) fn mounted(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     let mounts = mounts(gather);
-    let mut found = each(gather, vm, |folder| {
+    let found = each(gather, vm, |folder| {
         let mounts = mounts.as_ref().as_ref().map_err(Clone::clone)?;
         let mount = mountinfo::holding(mounts, folder);
         let mount = mount.ok_or_else(|| Unavailable::NotExposed(format!("no mount holds {folder}")))?;
         Ok(options(|option| mount.has(option)))
     });
-    found.source = "/proc/1/mountinfo".to_owned();
-    found
+    Found { source: "/proc/1/mountinfo".to_owned(), ..found }
 }
 
 pub(super) fn declared(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {

@@ -5,6 +5,8 @@ use crate::checks::facts::Gather;
 use crate::checks::parse::etc::kernel_config::{KernelConfig, unpack};
 use std::sync::Arc;
 
+/// The kernel's own copy, packed.
+const PACKED: &str = "/proc/config.gz";
 /// Bytes of a configuration, packed or not.
 const BYTES_MAX: usize = 4 << 20;
 
@@ -12,7 +14,7 @@ pub(super) fn kconfig(gather: &Gather, name: &str) -> Found {
     match &*running(gather) {
         Err(why) => Found::unavailable(why.clone(), "the running kernel's configuration"),
         Ok((path, config)) => match config.get(name) {
-            Some(value) => match config.line(name).filter(|_| !path.ends_with(".gz")) {
+            Some(value) => match config.line(name).filter(|_| path != PACKED) {
                 Some(line) => Found::value(value, format!("{path}:{line}")),
                 None => Found::value(value, path.as_str()).with_raw(&format!("{name}={value}")),
             },
@@ -57,7 +59,6 @@ fn running(gather: &Gather) -> Arc<Running> {
 }
 
 fn read(gather: &Gather) -> Running {
-    const PACKED: &str = "/proc/config.gz";
     let packed = |bytes: &[u8]| {
         let text = unpack(bytes).map_err(|error| Unavailable::Malformed(error.to_string()))?;
         whole(KernelConfig::parse(&String::from_utf8_lossy(&text)))

@@ -22,11 +22,10 @@ pub(in super::super) fn files(gather: &Gather, folder: &str) -> Result<Vec<(Stri
             Err(Unavailable::Absent) => continue,
             Err(why) => return Err(why),
         };
-        for name in names.iter().filter(|name| name.ends_with(".conf")) {
+        for name in names.iter().filter(|name| name.strip_suffix(".conf").is_some()) {
             let path = format!("{folder}/{name}");
-            match text(gather, &path)? {
-                Some(text) => found.push((path, text)),
-                None => {}
+            if let Some(text) = text(gather, &path)? {
+                found.push((path, text));
             }
         }
     }

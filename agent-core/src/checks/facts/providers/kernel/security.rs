@@ -73,17 +73,27 @@ pub(super) fn lockdown(gather: &Gather, _: &str) -> Found {
                 .ok_or_else(|| Unavailable::Malformed(format!("no word of \"{}\" is chosen", text.trim())));
             Found::either(word, PATH).with_raw(&text)
         }
-        Err(Unavailable::Absent) => {
-            // Not there, because it is not in force or because the file system is not mounted?
-            let others = lsm(gather, "");
-            match others.value {
-                Ok(Value::List(names)) if !names.iter().any(|name| name == "lockdown") => {
-                    Found::unavailable(Unavailable::Absent, others.source)
-                }
-                _ => Found::unavailable(unmounted(), PATH),
-            }
-        }
+        Err(Unavailable::Absent) => unlisted(gather),
         Err(why) => Found::unavailable(why, PATH),
+    }
+}
+
+/// Not there, because it is not in force or because the file system is not mounted?
+fn unlisted(gather: &Gather) -> Found {
+    let others = lsm(gather, "");
+    let Ok(Value::List(names)) = &others.value else { return Found::unavailable(unmounted(), FOLDER) };
+    if !names.iter().any(|name| name == "lockdown") {
+        return Found::unavailable(Unavailable::Absent, others.source);
+    }
+    // What the kernel was built to start with can be raised, and never lowered.
+    let forced = [
+        ("CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "confidentiality"),
+        ("CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY", "integrity"),
+    ];
+    let is_on = |option: &str| matches!(built::option(gather, option), Ok(Some(value)) if value == "y");
+    match forced.into_iter().find(|(option, _)| is_on(option)) {
+        Some((option, word)) => Found::value(word, option),
+        None => Found::unavailable(unmounted(), FOLDER),
     }
 }
 
@@ -143,6 +153,12 @@ mod tests {
             matches!(lockdown(&with, "").value, Err(Unavailable::NotExposed(_))),
             "in force, and not told how"
         );
+        let (_folder, forced) = host(&[
+            ("/sys/kernel/security/lsm", "lockdown,capability"),
+            ("/proc/sys/kernel/osrelease", "6.1.0\n"),
+            ("/boot/config-6.1.0", "CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY=y\n"),
+        ]);
+        assert_eq!(lockdown(&forced, "").value, Ok(Value::from("integrity")), "never lowered");
     }
 
     #[test]

@@ -116,9 +116,8 @@ fn daemons(gather: &Gather, modular: &str) -> Vec<String> {
     let there = |name: &str| gather.meta(&format!("{FOLDER}/{name}.conf")).is_ok();
     let (one, several) = ("libvirtd", "virtqemud");
     let names = match (enabled(one), enabled(several), there(one), there(modular)) {
-        (true, false, ..) | (false, false, true, false) => vec![one],
+        (true, false, ..) | (false, false, _, false) => vec![one],
         (false, true, ..) | (false, false, false, true) => vec![modular],
-        (false, false, false, false) => vec![one],
         _ => vec![one, modular],
     };
     names.into_iter().map(|name| format!("{name}.conf")).collect()

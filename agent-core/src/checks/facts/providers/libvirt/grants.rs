@@ -22,7 +22,7 @@ pub(super) fn grants(gather: &Gather, action: &str) -> Found {
             Err(Unavailable::Absent) => continue,
             Err(why) => return Found::unavailable(why, folder),
         };
-        for name in names.into_iter().filter(|name| name.ends_with(".rules")) {
+        for name in names.into_iter().filter(|name| name.strip_suffix(".rules").is_some()) {
             if seen.contains(&name) {
                 continue;
             }

@@ -4,6 +4,7 @@
 mod conf;
 mod grants;
 mod loose;
+mod pki;
 #[cfg(test)]
 pub(super) mod testing;
 pub(super) mod unit;
@@ -41,6 +42,24 @@ pub const PROVIDERS: &[Provider] = &[
         name: "path.loose",
         help: "what others than root own or may change in a folder and below it, as `path (mode uid)`",
         read: Read::Host(loose::loose),
+        refresh: Refresh::Paths,
+    },
+    Provider {
+        name: "pki.open-keys",
+        help: "TLS keys of libvirt's and QEMU's that others than their owner and group may read",
+        read: Read::Host(pki::open_keys),
+        refresh: Refresh::Paths,
+    },
+    Provider {
+        name: "pki.ending",
+        help: "TLS certificates of libvirt's and QEMU's that end within so many days",
+        read: Read::Host(pki::ending),
+        refresh: Refresh::Seconds(3_600),
+    },
+    Provider {
+        name: "pki.weak",
+        help: "TLS certificates of libvirt's and QEMU's with a short key or a signature that can be forged",
+        read: Read::Host(pki::weak),
         refresh: Refresh::Paths,
     },
     Provider {

@@ -77,7 +77,7 @@ fn links(gather: &Gather) -> std::sync::Arc<Links> {
                         let link = format!("{path}/{unit}");
                         found.entry(unit).or_insert(link);
                     }
-                } else if folder == FOLDERS[0] && name.contains('.') && !name.ends_with(".d") {
+                } else if folder == FOLDERS[0] && name.contains('.') && name.strip_suffix(".d").is_none() {
                     // An alias: dbus-org.freedesktop.timesync1.service -> .../systemd-timesyncd.service
                     let Ok(target) = gather.link(&path) else { continue };
                     let unit = target.rsplit('/').next().unwrap_or_default().to_owned();
@@ -106,7 +106,7 @@ pub(super) fn loosened(gather: &Gather, name: &str) -> Found {
         let drop_ins = format!("{folder}/{name}.d");
         match gather.list(&drop_ins) {
             Ok(names) => {
-                let conf = names.into_iter().filter(|file| file.ends_with(".conf"));
+                let conf = names.into_iter().filter(|file| file.strip_suffix(".conf").is_some());
                 paths.extend(conf.map(|file| format!("{drop_ins}/{file}")));
             }
             Err(Unavailable::Absent) => {}

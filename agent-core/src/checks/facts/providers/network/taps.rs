@@ -9,7 +9,7 @@ use crate::checks::facts::providers::vm_config::running_definition;
 use crate::checks::host::why;
 use crate::checks::parse::nft::ruleset::Family;
 use crate::checks::vm::Vm;
-use crate::sys::route;
+use crate::sys::route::{self, BridgePort};
 use std::sync::Arc;
 
 /// `vm.taps:bridge`, `vm.taps:isolated`, `vm.taps:vlan`, `vm.taps:bpdu`, `vm.taps:antispoof`.
@@ -76,20 +76,25 @@ fn vlan(gather: &Gather, tap: &str, bridge: &str) -> Result<String, Unavailable>
     if !gather.host().is_live() {
         return Err(Unavailable::NotExposed("VLANs of ports are not recorded".to_owned()));
     }
-    let vlans = gather.memo("VLANs of ports", |_| {
-        route::port_vlans().map_err(|errno| why(errno, "VLANs of ports (rtnetlink)"))
-    });
-    let index = gather.text(&format!("{NET}/{tap}/ifindex"))?;
-    let own = (*vlans).as_ref().map_err(Clone::clone)?;
-    let mut own = own.iter().filter(|port| index.trim().parse() == Ok(port.link)).peekable();
-    let several = own.clone().count() > 1;
-    let untagged = own.find(|port| port.untagged_in).map(|port| port.vlan.to_string());
+    let Some(port) = port(gather, tap)? else { return Ok("none".to_owned()) };
+    let several = port.vlans.len() > 1;
+    let untagged = port.vlans.iter().find(|(_, untagged)| *untagged).map(|(vlan, _)| vlan.to_string());
     Ok(match (untagged, several) {
         // Tagged frames of other VLANs pass too.
         (_, true) => "all".to_owned(),
         (Some(vlan), false) => vlan,
         (None, false) => "none".to_owned(),
     })
+}
+
+/// A tap as its bridge has it; the live host's.
+fn port(gather: &Gather, tap: &str) -> Result<Option<BridgePort>, Unavailable> {
+    let ports = gather.memo("ports of bridges", |_| {
+        route::bridge_ports().map_err(|errno| why(errno, "ports of bridges (rtnetlink)"))
+    });
+    let ports = (*ports).as_ref().map_err(Clone::clone)?;
+    let index = gather.text(&format!("{NET}/{tap}/ifindex"))?;
+    Ok(ports.iter().find(|port| index.trim().parse() == Ok(port.link)).cloned())
 }
 
 /// What keeps the guest from sending in another's name: libvirt's filter, a rule of nftables for the tap, a port that
@@ -105,7 +110,7 @@ fn antispoof(gather: &Gather, vm: &Arc<Vm>, tap: &str) -> Result<String, Unavail
         Err(Unavailable::Absent) => {}
         Err(why) => return Err(why),
     }
-    if gather.text(&format!("{NET}/{tap}/brport/locked")).is_ok_and(|locked| locked.trim() == "1") {
+    if gather.host().is_live() && port(gather, tap)?.is_some_and(|port| port.locked == Some(true)) {
         return Ok("locked port".to_owned());
     }
     let rules = match filter::rules(gather) {

@@ -43,7 +43,7 @@ fn host() -> tempfile::TempDir {
             symlink(format!("../../{bridge}"), at(&format!("{folder}/brport/bridge"))).expect("a link");
             symlink(format!("../../{port}"), at(&format!("sys/class/net/{bridge}/brif/{port}")))
                 .expect("a link");
-            for (file, text) in [("isolated", "1\n"), ("bpdu_guard", "0\n"), ("locked", "0\n")] {
+            for (file, text) in [("isolated", "1\n"), ("bpdu_guard", "0\n")] {
                 write(root.path(), &format!("{folder}/brport/{file}"), text);
             }
         }
@@ -112,8 +112,6 @@ fn what_keeps_a_guest_from_forging() {
     let root = host();
     let unread = fact(root.path(), "vm.taps:antispoof");
     assert!(matches!(unread, Err(Unavailable::NotExposed(_))), "rules are not recorded: {unread:?}");
-    write(root.path(), "sys/class/net/vnet0/brport/locked", "1\n");
-    assert_eq!(shown(root.path(), "vm.taps:antispoof"), "vnet0=locked port");
     let xml = "<domstatus><domain><name>web</name><devices><interface type='bridge'><target dev='vnet0'/>\
         <filterref filter='clean-traffic'/></interface></devices></domain></domstatus>";
     write(root.path(), "run/libvirt/qemu/web.xml", xml);

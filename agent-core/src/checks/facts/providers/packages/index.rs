@@ -160,7 +160,8 @@ fn pieces(source: impl Read, visit: &mut dyn FnMut(&Package<'_>)) -> Result<(), 
 mod tests {
     use super::super::super::libvirt::testing::{NOON, Tree};
     use super::*;
-    use std::io::Write;
+    use std::fmt::Write as _;
+    use std::io::Write as _;
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
@@ -195,9 +196,10 @@ mod tests {
 
     #[test]
     fn packages_come_whole_however_the_file_is_cut_and_packed() {
-        let text: String = (0..5_000)
-            .map(|n| format!("Package: p{n}\nVersion: {n}\nDescription: {}\n\n", "x".repeat(90)))
-            .collect();
+        let mut text = String::new();
+        for n in 0..5_000 {
+            let _ = write!(text, "Package: p{n}\nVersion: {n}\nDescription: {}\n\n", "x".repeat(90));
+        }
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(text.as_bytes()).expect("packed");
         let tree = Tree::new(&[("a_Packages", &text), ("a_Packages.xz", "?")]);

@@ -105,6 +105,15 @@ fn look(
     Ok(())
 }
 
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// A file's sum, known from an earlier look or worked out as far as there is room for it.
 fn digest(gather: &Gather, path: &str, meta: &Meta, left: &mut u64) -> Result<Option<String>, Unavailable> {
     let stamp = meta.mtime_ns.cast_unsigned()
@@ -128,7 +137,7 @@ fn digest(gather: &Gather, path: &str, meta: &Meta, left: &mut u64) -> Result<Op
                 Err(error) => return Err(Unavailable::Failed(format!("{path}: {error}"))),
             }
         }
-        Ok(Sum(Some(md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect())))
+        Ok(Sum(Some(hex(&md5.finalize()))))
     });
     match &*known {
         Ok(Sum(Some(sum))) => Ok(Some(sum.clone())),
@@ -147,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_changed_and_a_missing_file_are_told_and_documents_and_diversions_are_not() {
-        let sum: String = Md5::digest(b"qemu\n").iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = hex(&Md5::digest(b"qemu\n"));
         let sums = format!(
             "{sum}  usr/bin/qemu\n{sum}  usr/share/doc/qemu/NEWS.gz\n{sum}  usr/lib/gone\n{sum}  usr/lib/diverted\n"
         );

@@ -8,7 +8,7 @@ const PATHS: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 
 /// When the table below was made; releases that came later are not in it.
 const TABLE_OF: &str = "2026-11-26";
-/// The last day, by ID and VERSION_ID (or its first number). Debian's with its LTS team; Ubuntu's standard support.
+/// The last day, by `ID` and `VERSION_ID` (or its first number). Debian's with its LTS team; Ubuntu's standard support.
 const TABLE: &[(&str, &str, &str)] = &[
     ("debian", "10", "2024-06-30"),
     ("debian", "11", "2026-08-31"),
@@ -82,14 +82,11 @@ fn of(release: &OsRelease, path: &str) -> Result<(String, String), (Unavailable,
     let known = TABLE.iter().find(|(id, version, _)| {
         *id == release.id && (*version == release.version_id || *version == major && release.id != "ubuntu")
     });
-    match known {
-        Some((.., day)) => Ok(((*day).to_owned(), format!("{path}, and this version's table of {TABLE_OF}"))),
-        None => {
-            let why =
-                format!("{} {} is not in this version's table of {TABLE_OF}", release.id, release.version_id);
-            Err((Unavailable::NotExposed(why), path.to_owned()))
-        }
+    if let Some((.., day)) = known {
+        return Ok(((*day).to_owned(), format!("{path}, and this version's table of {TABLE_OF}")));
     }
+    let why = format!("{} {} is not in this version's table of {TABLE_OF}", release.id, release.version_id);
+    Err((Unavailable::NotExposed(why), path.to_owned()))
 }
 
 #[cfg(test)]

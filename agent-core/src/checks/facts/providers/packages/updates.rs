@@ -165,7 +165,7 @@ fn by_index(
 fn advisory_files(gather: &Gather) -> Result<Vec<String>, Unavailable> {
     match gather.list(ADVISORIES) {
         Ok(names) => {
-            let json = names.into_iter().filter(|name| name.ends_with(".json"));
+            let json = names.into_iter().filter(|name| name.strip_suffix(".json").is_some());
             Ok(json.map(|name| format!("{ADVISORIES}/{name}")).collect())
         }
         Err(Unavailable::Absent) => Ok(Vec::new()),
@@ -253,12 +253,11 @@ mod tests {
         let status = package("qemu-system-x86", "1:7.2+dfsg-7", "amd64")
             + &package("nano", "7.2-1", "amd64")
             + &package("curl", "8-1", "amd64");
-        let tree = Tree::new(&[
+        Tree::new(&[
             ("var/lib/dpkg/status", &status),
             ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
             ("var/lib/apt/lists/partial/x", ""),
-        ]);
-        tree
+        ])
     }
 
     #[test]

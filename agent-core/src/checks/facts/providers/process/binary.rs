@@ -8,6 +8,7 @@ use crate::checks::host::Meta;
 use crate::checks::parse::files::elf::{self, Hardening, Relro};
 use crate::checks::vm::Vm;
 use md5::{Digest, Md5};
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// More than any VMM's program takes.
@@ -143,7 +144,11 @@ pub(super) fn package(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     }
     let digest = gather.document::<Sum>(&program.path, PROGRAM_BYTES_MAX, |bytes| {
         let digest = Md5::digest(bytes);
-        Ok(Sum(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Sum(digest.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })))
     });
     match digest {
         Ok(digest) => {

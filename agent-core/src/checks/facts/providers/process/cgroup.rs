@@ -29,10 +29,15 @@ pub(super) struct Place {
     /// The hierarchy's folder.
     root: String,
     /// The path below it, with a slash in front.
-    pub(super) path: String,
+    path: String,
 }
 
 impl Place {
+    /// The same for everybody who is in it.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", v2_name(self.controller), self.path)
+    }
+
     fn folder(&self, path: &str) -> String {
         format!("{}{}", self.root, path.trim_end_matches('/'))
     }
@@ -147,9 +152,8 @@ pub(super) fn limit(gather: &Gather, vm: &Arc<Vm>, which: &str) -> Found {
                     tightest = Some((limit, folder));
                 }
             }
-            Ok(None) => {}
-            // The controller is not enabled so far down, or the cgroup is the root, which has no limits.
-            Err(Unavailable::Absent) => {}
+            // No limit; or the controller is not enabled so far down, or this is the root, which has none.
+            Ok(None) | Err(Unavailable::Absent) => {}
             Err(why) => return Found::unavailable(why, folder),
         }
     }

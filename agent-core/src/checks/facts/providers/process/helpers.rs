@@ -44,7 +44,7 @@ pub(super) fn users(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         }
         let threads = threads::of_pid(gather, helper.pid)?;
         let uids: BTreeSet<u32> = threads.iter().filter_map(|thread| thread.status.uids).flatten().collect();
-        Ok(if uids.contains(&0) { "0".to_owned() } else { joined(uids) })
+        Ok(if uids.contains(&0) { "0".to_owned() } else { joined(&uids) })
     })
 }
 
@@ -63,7 +63,7 @@ pub(super) fn filters(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     })
 }
 
-fn joined(numbers: BTreeSet<u32>) -> String {
+fn joined(numbers: &BTreeSet<u32>) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 

@@ -205,16 +205,12 @@ pub(super) fn dumped(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         return Found::unavailable(why, source);
     }
     let flags = largest.as_ref().and_then(|mapping| mapping.flags);
-    match flags {
-        Some(flags) => {
-            let raw = format!("the largest mapping that looks like guest memory: dd is {}", flags.dont_dump);
-            Found::value(!flags.dont_dump, source).with_raw(&raw)
-        }
-        None => {
-            let why = "no mapping looks like guest memory, or the kernel tells no VmFlags".to_owned();
-            Found::unavailable(Unavailable::NotExposed(why), source)
-        }
-    }
+    let Some(flags) = flags else {
+        let why = "no mapping looks like guest memory, or the kernel tells no VmFlags".to_owned();
+        return Found::unavailable(Unavailable::NotExposed(why), source);
+    };
+    let raw = format!("the largest mapping that looks like guest memory: dd is {}", flags.dont_dump);
+    Found::value(!flags.dont_dump, source).with_raw(&raw)
 }
 
 fn resident_kib(gather: &Gather, vm: &Vm) -> Result<u64, Unavailable> {

@@ -9,12 +9,13 @@ mod binary;
 mod cgroup;
 pub mod descriptors;
 mod helpers;
-mod label;
+pub(in crate::checks) mod label;
 mod limits;
 pub(super) mod memory;
 mod namespaces;
 mod output;
 mod scheduling;
+mod sharing;
 pub mod threads;
 
 use super::{Provider, Read, Refresh};
@@ -105,10 +106,17 @@ pub const PROVIDERS: &[Provider] = &[
         cgroup::devices,
     ),
     of_vm(
-        "vm.core-cookies",
-        "core-scheduling cookies of its vCPU threads; none without one",
-        scheduling::cookies,
+        "vm.core-cookie",
+        "the core-scheduling cookie of its vCPU threads; none, or mixed",
+        scheduling::cookie,
     ),
+    Provider {
+        name: "vm.sharers",
+        help: "other VMs that share its `:user`, `:group`, `:label`, `:cgroup`, `:core` cookie, an image that both write \
+            (`:written`) or one writes (`:read`)",
+        read: Read::Vm(sharing::sharers),
+        refresh: Refresh::Joined(60),
+    },
     of_vm("vm.exe", "the program's path", binary::path),
     Provider {
         name: "vms.programs",
@@ -239,6 +247,11 @@ pub(super) mod tests {
     impl Recorded {
         pub(crate) fn new() -> Self {
             Self(tempfile::tempdir().expect("a folder"))
+        }
+
+        /// Where it is.
+        pub(crate) fn path(&self) -> &std::path::Path {
+            self.0.path()
         }
 
         /// A file with this content.

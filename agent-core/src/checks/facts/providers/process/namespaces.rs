@@ -11,6 +11,18 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::fstatat;
 use std::sync::Arc;
 
+/// Where the numbers begin that the kernel gives to namespaces that somebody made (`PROC_DYNAMIC_FIRST`).
+const DYNAMIC_FIRST: u32 = 0xF000_0000;
+/// Those that the kernel made for itself have had these numbers ever since they had any
+/// (`include/uapi/linux/nsfs.h`); of mounts and of the network, only since 6.18.
+const INITIAL: [(&str, u32); 6] = [
+    ("ipc", 0xEFFF_FFFF),
+    ("uts", 0xEFFF_FFFE),
+    ("user", 0xEFFF_FFFD),
+    ("pid", 0xEFFF_FFFC),
+    ("cgroup", 0xEFFF_FFFB),
+    ("time", 0xEFFF_FFFA),
+];
 const KINDS: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 pub(super) fn namespace(gather: &Gather, vm: &Arc<Vm>, kind: &str) -> Found {
@@ -19,21 +31,52 @@ pub(super) fn namespace(gather: &Gather, vm: &Arc<Vm>, kind: &str) -> Found {
         let why = format!("no namespace is named {kind:?}");
         return Found::unavailable(Unavailable::NotExposed(why), source);
     }
-    let own = of_process(gather, vm, gather.host().link(&source));
-    let init = gather
-        .memo(&format!("/proc/1/ns/{kind}"), |gather| gather.host().link(&format!("/proc/1/ns/{kind}")));
-    match (own, init.as_ref()) {
+    let own = match of_process(gather, vm, gather.host().link(&source)) {
+        Ok(own) => own,
         // A kernel without this kind has one for everybody.
-        (Err(Unavailable::Absent), _) => Found::unavailable(
-            Unavailable::NotExposed(format!("this kernel has no {kind} namespaces")),
-            source,
-        ),
-        (Err(why), _) => Found::unavailable(why, source),
-        (_, Err(why)) => Found::unavailable(why.clone(), format!("/proc/1/ns/{kind}")),
-        (Ok(own), Ok(init)) => {
-            let raw = format!("{own}; init: {init}");
-            Found::value(if own == *init { "host" } else { "own" }, source).with_raw(&raw)
+        Err(Unavailable::Absent) => {
+            let why = format!("this kernel has no {kind} namespaces");
+            return Found::unavailable(Unavailable::NotExposed(why), source);
         }
+        Err(why) => return Found::unavailable(why, source),
+    };
+    let hosts = gather.memo(&format!("/proc/1/ns/{kind}"), |gather| hosts(gather, kind));
+    let value = match hosts.as_ref() {
+        Hosts::Known(hosts) => Ok(if own == *hosts { "host" } else { "own" }),
+        // The agent runs on the host, so what is the agent's is not the VM's own.
+        Hosts::Closed(agents, _) if own == *agents => Ok("host"),
+        Hosts::Closed(_, why) => Err(why.clone()),
+    };
+    Found::either(value, source).with_raw(&own)
+}
+
+/// The host's namespace of a kind.
+enum Hosts {
+    /// As `/proc` shows it.
+    Known(String),
+    /// It may not be seen: the agent's own, and why.
+    Closed(String, Unavailable),
+}
+
+fn hosts(gather: &Gather, kind: &str) -> Hosts {
+    let host = gather.host();
+    let why = match host.link(&format!("/proc/1/ns/{kind}")) {
+        Ok(init) => return Hosts::Known(init),
+        Err(why) => why,
+    };
+    if !host.is_live() {
+        return Hosts::Closed(String::new(), why);
+    }
+    let agents = host.link(&format!("/proc/self/ns/{kind}")).unwrap_or_default();
+    let number = |link: &str| {
+        link.split_once('[').and_then(|(_, rest)| rest.trim_end_matches(']').parse::<u32>().ok())
+    };
+    if number(&agents).is_some_and(|number| number < DYNAMIC_FIRST) {
+        return Hosts::Known(agents);
+    }
+    match INITIAL.iter().find(|(known, _)| *known == kind) {
+        Some((_, inode)) => Hosts::Known(format!("{kind}:[{inode}]")),
+        None => Hosts::Closed(agents, why),
     }
 }
 
@@ -58,12 +101,17 @@ pub(super) fn root(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         };
     }
     let own = of_process(gather, vm, behind(gather, &vm.proc(""), "root"));
-    match (own, behind(gather, "/proc/1", "root")) {
-        (Ok(own), Ok(init)) => {
-            Found::value(if own.identity == init.identity { "host" } else { "own" }, source).with_raw(&link)
-        }
-        (Err(why), _) | (_, Err(why)) => Found::unavailable(why, source),
-    }
+    let own = match own {
+        Ok(own) => own.identity,
+        Err(why) => return Found::unavailable(why, source),
+    };
+    let value = match (behind(gather, "/proc/1", "root"), gather.host().meta("/")) {
+        (Ok(init), _) => Ok(if own == init.identity { "host" } else { "own" }),
+        // As with namespaces: what is the agent's is not the VM's own.
+        (Err(_), Ok(agents)) if own == agents.identity => Ok("host"),
+        (Err(why), _) => Err(why),
+    };
+    Found::either(value, source).with_raw(&link)
 }
 
 /// Folders above the VM's own root that somebody other than root could change.
@@ -79,7 +127,7 @@ pub(super) fn root_parents(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     }
 }
 
-/// The host's path of a root that pivot_root(2) made: what of a file system is mounted there, and where the host has
+/// The host's path of a root that `pivot_root(2)` made: what of a file system is mounted there, and where the host has
 /// that file system.
 fn pivoted(gather: &Gather, vm: &Vm) -> Result<String, Unavailable> {
     let content = of_process(gather, vm, gather.host().read(&vm.proc("mountinfo"), 4 << 20))?;

@@ -55,6 +55,28 @@ pub fn of_pid(gather: &Gather, pid: i32) -> Threads {
     if threads.is_empty() { Err(Unavailable::Gone) } else { Ok(threads) }
 }
 
+/// The users of all threads, each once.
+pub(super) fn user_numbers(gather: &Gather, vm: &Arc<Vm>) -> Result<BTreeSet<u32>, Unavailable> {
+    distinct(gather, vm, "Uid", |status| status.uids)
+}
+
+/// The groups of all threads, each once; supplementary ones are left out.
+pub(super) fn group_numbers(gather: &Gather, vm: &Arc<Vm>) -> Result<BTreeSet<u32>, Unavailable> {
+    distinct(gather, vm, "Gid", |status| status.gids)
+}
+
+fn distinct(
+    gather: &Gather,
+    vm: &Arc<Vm>,
+    line: &str,
+    tell: impl Fn(&Status) -> Option<[u32; 4]>,
+) -> Result<BTreeSet<u32>, Unavailable> {
+    let threads = all(gather, vm);
+    let threads = threads.as_ref().as_ref().map_err(Clone::clone)?;
+    let told = threads.iter().map(|thread| tell(&thread.status).ok_or_else(|| no_line(line)));
+    Ok(told.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
 pub(super) fn uids(gather: &Gather, vm: &Arc<Vm>, which: &str) -> Found {
     numbers(gather, vm, which, "Uid", |status| status.uids.map(|uids| uids.to_vec()))
 }
@@ -272,4 +294,75 @@ fn source(vm: &Vm) -> String {
 
 fn no_line(line: &str) -> Unavailable {
     Unavailable::NotExposed(format!("the kernel's status has no line `{line}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::fact::Value;
+    use crate::checks::facts::providers::process::tests::{Recorded, vm};
+
+    const GOOD: &str = "Name:\tworker\nTracerPid:\t0\nUid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nGroups:\t36\n\
+        CapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n";
+
+    fn host(second: &str) -> Recorded {
+        let host = Recorded::new();
+        host.process(100).file("proc/100/task/100/status", GOOD).file("proc/100/task/101/status", second);
+        host
+    }
+
+    fn list(items: &[&str]) -> Value {
+        Value::List(items.iter().map(|&item| item.to_owned()).collect())
+    }
+
+    #[test]
+    fn one_thread_that_differs_is_seen() {
+        let bad = GOOD
+            .replace("7\t7\t7\t7", "7\t7\t0\t7")
+            .replace("CapEff:\t0000000000000000", "CapEff:\t0000020000001000")
+            .replace("Privs:\t1", "Privs:\t0")
+            .replace("Seccomp:\t2", "Seccomp:\t0")
+            .replace("filters:\t2", "filters:\t0")
+            .replace("worker", "CPU 0/KVM");
+        let host = host(&bad);
+        let (gather, vm) = (host.gather(&[]), vm(100));
+        assert_eq!(uids(&gather, &vm, "").value, Ok(list(&["0", "7"])));
+        assert_eq!(caps_effective(&gather, &vm, "").value, Ok(list(&["CAP_41", "CAP_NET_ADMIN"])));
+        assert_eq!(no_new_privs(&gather, &vm, "").value, Ok(list(&["0", "1"])));
+        let found = seccomp(&gather, &vm, "");
+        assert_eq!(found.value, Ok(list(&["0", "2"])));
+        assert!(found.raw.contains("Seccomp 0 in CPU 0/KVM"), "{}", found.raw);
+        assert_eq!(seccomp(&gather, &vm, "vcpus").value, Ok(list(&["0"])));
+        assert_eq!(seccomp(&gather, &vm, "others").value, Ok(list(&["2"])));
+        assert_eq!(seccomp_filters(&gather, &vm, "").value, Ok(Value::Int(0)));
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_say_is_not_good() {
+        let host = host("Name:\ta\nUid:\t7\t7\t7\t7\n");
+        let (gather, vm) = (host.gather(&[]), vm(100));
+        assert_eq!(uids(&gather, &vm, "").value, Ok(list(&["7"])));
+        for found in
+            [seccomp(&gather, &vm, ""), caps_effective(&gather, &vm, ""), no_new_privs(&gather, &vm, "")]
+        {
+            assert!(matches!(found.value, Err(Unavailable::NotExposed(_))), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn groups_have_their_names_and_a_pid_that_is_another_process_now_is_gone() {
+        let host = host(GOOD);
+        host.file("etc/group", "disk:x:8:\nkvm:x:36:\n");
+        assert_eq!(group_names(&host.gather(&[]), &vm(100), "").value, Ok(list(&["disk", "kvm"])));
+        let other =
+            Arc::new(Vm { id: crate::checks::VmId { pid: 100, start_ticks: 8 }, ..(*vm(100)).clone() });
+        assert_eq!(uids(&host.gather(&[]), &other, "").value, Err(Unavailable::Gone));
+    }
+
+    #[test]
+    fn a_tracer_is_told_by_its_name() {
+        let host = host(&GOOD.replace("TracerPid:\t0", "TracerPid:\t300"));
+        host.file("proc/300/comm", "gdb\n");
+        assert_eq!(tracer(&host.gather(&[]), &vm(100), "").value, Ok(list(&["gdb", "none"])));
+    }
 }

@@ -57,30 +57,43 @@ pub(in crate::checks::facts::providers) fn own_view(
     vm: &Vm,
     namespace: &str,
 ) -> Result<bool, Unavailable> {
-    let theirs = match gather.link(&vm.proc(&format!("ns/{namespace}"))) {
-        Ok(theirs) => theirs,
-        Err(Unavailable::Absent) => {
+    let told = gather.memo(&format!("{namespace} of {}", vm.id.pid), |gather| {
+        let theirs = match gather.host().link(&vm.proc(&format!("ns/{namespace}"))) {
+            Ok(theirs) => theirs,
             // A recorded host may have no namespaces recorded, which is as good as one for all.
-            return if gather.host().is_live() { Err(Unavailable::Gone) } else { Ok(false) };
-        }
-        Err(why) => return Err(why),
-    };
-    let host = gather.memo(namespace, |gather| {
+            Err(Unavailable::Absent) if !gather.host().is_live() => return Ok(false),
+            Err(Unavailable::Absent) => return Err(Unavailable::Gone),
+            Err(why) => return Err(why),
+        };
         let of = |process: &str| gather.host().link(&format!("/proc/{process}/ns/{namespace}"));
-        if gather.host().is_live() { of("thread-self") } else { of("1") }
+        match if gather.host().is_live() { of("thread-self") } else { of("1") } {
+            Ok(host) => Ok(host != theirs),
+            Err(Unavailable::Absent) => Ok(false),
+            Err(why) => Err(why),
+        }
     });
-    match &*host {
-        Ok(host) => Ok(*host != theirs),
-        Err(Unavailable::Absent) => Ok(false),
-        Err(why) => Err(why.clone()),
-    }
+    (*told).clone()
 }
 
 /// What a VMM holds.
 pub(in crate::checks::facts::providers) fn held(gather: &Gather, vm: &Vm) -> Holds {
+    let all = gather.memo("descriptors of VMMs", |gather| {
+        gather.kept("descriptors of VMMs", stamp(gather), |gather| {
+            let each = |vm: &Arc<Vm>| (vm.id, held_by(gather, &vm.proc("fd")));
+            gather.vms().iter().map(each).collect::<HashMap<VmId, Holds>>()
+        })
+    });
+    match all.get(&vm.id) {
+        Some(held) => held.clone(),
+        None => held_by(gather, &vm.proc("fd")),
+    }
+}
+
+/// Changes when somebody may hold something else.
+fn stamp(gather: &Gather) -> u64 {
     let mut stamp = DefaultHasher::new();
-    for other in gather.vms() {
-        other.id.hash(&mut stamp);
+    for vm in gather.vms() {
+        vm.id.hash(&mut stamp);
     }
     if let Ok(listeners) = inet::tcp(gather) {
         listeners.iter().for_each(|listener| listener.inode.hash(&mut stamp));
@@ -89,14 +102,7 @@ pub(in crate::checks::facts::providers) fn held(gather: &Gather, vm: &Vm) -> Hol
         sockets.iter().for_each(|socket| socket.inode.hash(&mut stamp));
     }
     (gather.clock().mono_ns() / (BELIEVED_S * NS_PER_S)).hash(&mut stamp);
-    let all = gather.kept("descriptors of VMMs", stamp.finish(), |gather| {
-        let each = |vm: &Arc<Vm>| (vm.id, held_by(gather, &vm.proc("fd")));
-        gather.vms().iter().map(each).collect::<HashMap<VmId, Holds>>()
-    });
-    match all.get(&vm.id) {
-        Some(held) => held.clone(),
-        None => held_by(gather, &vm.proc("fd")),
-    }
+    stamp.finish()
 }
 
 /// The TCP sockets that listen in a VMM's own network namespace.

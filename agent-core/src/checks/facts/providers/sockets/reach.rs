@@ -1,5 +1,5 @@
 //! Who can connect to a unix socket: it takes leave to write to the socket, and to search every folder on the way, links
-//! and what they lead through included. (unix(7), path_resolution(7).)
+//! and what they lead through included. (unix(7), `path_resolution(7)`.)
 //!
 //! Judged from owners and modes. An ACL shows in the group's bits, which are then its mask: a group that looks as if it
 //! could connect may be one that an ACL names.
@@ -59,14 +59,15 @@ fn walk(gather: &Gather, path: &str, way: &mut Vec<(String, Meta)>) -> Result<()
     let mut ahead: Vec<String> = parts(path);
     let mut here = String::new();
     let mut links = 0;
-    way.push(("/".to_owned(), gather.meta("/")?));
+    way.push(("/".to_owned(), look(gather, "/")?.0));
     while let Some(part) = ahead.pop() {
         if part == ".." {
             here.truncate(here.rfind('/').unwrap_or(0));
             continue;
         }
         let place = format!("{here}/{part}");
-        if let Ok(target) = gather.host().link(&place) {
+        let (meta, target) = look(gather, &place)?;
+        if let Some(target) = target {
             links += 1;
             if links > LINKS_MAX {
                 return Err(Unavailable::Malformed(format!("{path}: too many symbolic links")));
@@ -77,10 +78,20 @@ fn walk(gather: &Gather, path: &str, way: &mut Vec<(String, Meta)>) -> Result<()
             ahead.extend(parts(&target));
             continue;
         }
-        way.push((place.clone(), gather.meta(&place)?));
+        way.push((place.clone(), meta));
         here = place;
     }
     Ok(())
+}
+
+/// What is at a place, and where it leads if it is a link; once a round, since many sockets share their folders.
+fn look(gather: &Gather, place: &str) -> Result<(Meta, Option<String>), Unavailable> {
+    let told = gather.memo(place, |gather| {
+        let meta = gather.meta_of_link(place)?;
+        let target = (meta.kind() == "link").then(|| gather.host().link(place)).transpose()?;
+        Ok((meta, target))
+    });
+    (*told).clone()
 }
 
 /// The parts of a path, the first at the end.
@@ -116,8 +127,8 @@ mod tests {
             set(&at(folder), 0o755);
         }
         set(&at("a/b/s"), 0o777);
-        let gather = Gather::new(HostFiles::new(Roots::below(root.path())), Clock::default());
-        let who = |path: &str| reach(&gather, path).map(|reach| reach.who);
+        let gather = || Gather::new(HostFiles::new(Roots::below(root.path())), Clock::default());
+        let who = |path: &str| reach(&gather(), path).map(|reach| reach.who);
         assert_eq!(who("/a/b/s"), Ok("others".to_owned()));
         assert_eq!(who("/open/../open/way/./s"), Ok("others".to_owned()));
         set(&at("a"), 0o700);
@@ -145,15 +156,15 @@ mod tests {
         }
         set(&at("a"), 0o750);
         set(&at("a/s"), 0o660);
-        let gather = Gather::new(HostFiles::new(Roots::below(root.path())), Clock::default());
-        assert_eq!(reach(&gather, "/a/s").expect("a way").who, "group 4711");
+        let gather = || Gather::new(HostFiles::new(Roots::below(root.path())), Clock::default());
+        assert_eq!(reach(&gather(), "/a/s").expect("a way").who, "group 4711");
         set(&at("a"), 0o700);
-        let closed = reach(&gather, "/a/s").expect("a way");
+        let closed = reach(&gather(), "/a/s").expect("a way");
         assert_eq!(closed.who, "owner");
         assert!(closed.modes.contains("/a: 0700"), "{}", closed.modes);
         set(&at("a"), 0o707);
         assert_eq!(
-            reach(&gather, "/a/s").expect("a way").who,
+            reach(&gather(), "/a/s").expect("a way").who,
             "owner",
             "the group's bits come before others'"
         );

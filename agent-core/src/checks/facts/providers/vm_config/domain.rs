@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(told("labels-off"), "selinux: none");
         assert_eq!(told("disk-labels-off"), "vda every model: relabel=no");
         assert_eq!(told("nested"), "yes");
-        assert_eq!(told("formats"), "vda=raw");
+        assert_eq!(told("formats"), "vda=raw, vdb=raw");
         assert_eq!(told("remote-disks"), "vdb=nbd tls");
         assert_eq!(told("network-channels"), "serial 0.0.0.0:4555=clear");
         let bad = Err(Unavailable::NotExposed("there is no field \"x\" of a definition".into()));
@@ -277,7 +277,7 @@ mod tests {
     fn every_field_is_in_order_and_known_to_rules() {
         assert!(FIELDS.is_sorted_by_key(|(name, _)| *name));
         let rules = crate::checks::shipped();
-        let conditions = rules.rules().iter().flat_map(|rule| rule.conditions());
+        let conditions = rules.rules().iter().flat_map(crate::checks::Rule::conditions);
         for fact in conditions.flat_map(|condition| condition.facts()) {
             let name = fact.strip_prefix("vm.domain:").or_else(|| fact.strip_prefix("vm.definition:"));
             assert!(name.is_none_or(|name| FIELDS.iter().any(|(known, _)| *known == name)), "{fact}");

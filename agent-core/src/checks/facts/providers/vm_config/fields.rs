@@ -1,4 +1,5 @@
 //! What rules can ask about the options a VMM was started with: `vm.asked:FIELD`.
+#![allow(clippy::unnecessary_wraps, reason = "fields have one form, and some cannot be told")]
 
 use super::asked::{Asked, Options};
 use super::{disks, display, place};
@@ -22,6 +23,7 @@ pub(super) const FIELDS: &[Field] = &[
     ("landlock", landlock),
     ("machine", |asked| qemu(asked).and_then(|qemu| some(qemu.machine.kind.clone()))),
     ("machine-version", machine_version),
+    ("memory-bytes", memory_bytes),
     ("memory-share-needed", memory_share_needed),
     ("memory-shared", memory_shared),
     ("metadata", metadata),
@@ -264,6 +266,26 @@ fn usb_host(qemu: &Qemu) -> Vec<String> {
         }
     });
     shown.collect()
+}
+
+/// What the guest was promised when it was started; a balloon or hot-plugging may have changed it since.
+fn memory_bytes(asked: &Asked) -> Told {
+    /// QEMU's default: qemu(1), `-m`.
+    const QEMU_DEFAULT: u64 = 128 << 20;
+    let bytes = match &asked.options {
+        Options::Qemu(qemu) => Some(qemu.memory_bytes.unwrap_or(QEMU_DEFAULT)),
+        // Zones add up, and come in place of one size; one that is not told leaves the whole untold.
+        Options::CloudHypervisor(ch) if ch.memory.is_empty() => None,
+        Options::CloudHypervisor(ch) => ch
+            .memory
+            .iter()
+            .try_fold(0_u64, |sum, memory| memory.bytes.map(|bytes| sum.saturating_add(bytes))),
+        Options::Firecracker(_, config) => {
+            let config = config.as_ref().as_ref().map_err(Clone::clone)?;
+            config.machine_config.as_ref().map(|machine| machine.mem_size_mib << 20)
+        }
+    };
+    some(bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 
 fn vcpus(asked: &Asked) -> Told {

@@ -41,7 +41,7 @@ fn word(told: Told) -> String {
 fn every_field_is_in_order_and_asked_for_by_a_rule() {
     assert!(FIELDS.is_sorted_by_key(|(name, _)| *name));
     let rules = crate::checks::shipped();
-    let conditions = rules.rules().iter().flat_map(|rule| rule.conditions());
+    let conditions = rules.rules().iter().flat_map(crate::checks::Rule::conditions);
     let facts: Vec<&str> = conditions.flat_map(|condition| condition.facts()).collect();
     for fact in &facts {
         if let Some(name) = fact.strip_prefix("vm.asked:") {
@@ -66,6 +66,20 @@ fn memory_that_others_can_map() {
     }
     let ch = asked(VmmKind::CloudHypervisor, "--memory size=1G,shared=on");
     assert_eq!(word(field(&ch, "memory-shared")), "yes");
+}
+
+#[test]
+fn memory_that_was_promised() {
+    let bytes = |told: Told| told.map(|value| value.int());
+    assert_eq!(bytes(of("-m 2G", "memory-bytes")), Ok(Some(2 << 30)));
+    assert_eq!(bytes(of("-nodefaults", "memory-bytes")), Ok(Some(128 << 20)), "QEMU's default");
+    let ch = |line: &str| field(&asked(VmmKind::CloudHypervisor, line), "memory-bytes");
+    assert_eq!(bytes(ch("--memory size=1G,shared=on")), Ok(Some(1 << 30)));
+    assert_eq!(bytes(ch("--cpus boot=1")), Err(Unavailable::Absent));
+    let huge = ch("--memory size=0 --memory-zone id=a,size=18446744073709551615 --memory-zone id=b,size=9G");
+    assert!(huge.is_ok() || huge == Err(Unavailable::Absent), "no overflow: {huge:?}");
+    let fc = field(&asked(VmmKind::Firecracker, "--id a"), "memory-bytes");
+    assert_eq!(fc, Err(Unavailable::Absent), "the configuration does not say");
 }
 
 #[test]

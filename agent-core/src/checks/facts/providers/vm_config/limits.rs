@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 type Limits = Vec<(String, String)>;
 
-/// `vm.limits:disk`, `vm.limits:net`: each disk or tap, `limited` or `unlimited`.
+/// `vm.throttle:disk`, `vm.throttle:net`: each disk or tap, `limited` or `unlimited`.
 pub(super) fn limits(gather: &Gather, vm: &Arc<Vm>, what: &str) -> Found {
     let (found, source) = match what {
         "disk" => (disk(gather, vm), "cmdline, its definition, io.max of its cgroup"),

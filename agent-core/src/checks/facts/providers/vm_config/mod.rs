@@ -74,7 +74,7 @@ pub const PROVIDERS: &[Provider] = &[
         refresh: Refresh::Paths,
     },
     Provider {
-        name: "vm.limits",
+        name: "vm.throttle",
         help: "each disk or each tap (net), limited or unlimited",
         read: Read::Vm(limits::limits),
         refresh: Refresh::Vm,

@@ -38,8 +38,8 @@ fn all(gather: &Gather, vm: &Arc<Vm>) -> Result<Vec<Share>, Unavailable> {
         Some((tidy(share.path.as_deref()?), format!("9p, {model}, {}", mode(share.read_only))))
     });
     let mut found: Vec<Share> = own.collect();
-    let serves = |driver: &str| driver.starts_with("vhost-user-fs");
-    if qemu.devices.iter().any(|device| serves(&device.driver)) {
+    let is_virtiofs = |driver: &str| driver.starts_with("vhost-user-fs");
+    if qemu.devices.iter().any(|device| is_virtiofs(&device.driver)) {
         let sockets: Vec<&str> = qemu
             .endpoints
             .iter()
