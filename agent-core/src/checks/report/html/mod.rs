@@ -69,7 +69,9 @@ impl<'a> Report<'a> {
     fn of(findings: &'a [Arc<Finding>], rules: &'a RuleSet) -> Self {
         let mut tally = Tally::default();
         let mut sorted: Vec<&Finding> = findings.iter().map(Arc::as_ref).collect();
-        sorted.iter().for_each(|finding| tally.count(finding));
+        for finding in &sorted {
+            tally.count(finding);
+        }
         sorted.sort_by_key(|finding| {
             (finding.subject.vm().map(|vm| vm.id), !finding.is_open(), std::cmp::Reverse(finding.severity))
         });
@@ -100,14 +102,14 @@ fn weight(findings: &[&Finding]) -> [usize; 5] {
 
 fn head(out: &mut String, about: &About<'_>) -> fmt::Result {
     let host = if about.host.is_empty() { "this host" } else { about.host };
-    write!(
+    writeln!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"/>\n<meta name=\"color-scheme\" content=\"light dark\"/>\n\
          <title>Isolation and configuration of {host}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
          <p class=\"kind\">Bartizan report</p>\n<h1>Isolation and configuration of <span class=\"host\">{host}</span></h1>\n\
-         <p class=\"when\">{when} · bartizan {version}</p>\n</header>\n<main>\n",
+         <p class=\"when\">{when} · bartizan {version}</p>\n</header>\n<main>",
         host = Text(host),
         when = rfc3339(about.finished_ns),
         version = env!("CARGO_PKG_VERSION"),
@@ -144,7 +146,7 @@ fn summary(out: &mut String, report: &Report<'_>) -> fmt::Result {
         ("na", "do not apply", report.tally.of(Verdict::NotApplicable)),
     ];
     for (class, word, count) in counts {
-        write!(out, "<div class=\"{class}\"><dt>{word}</dt><dd>{count}</dd></div>\n")?;
+        writeln!(out, "<div class=\"{class}\"><dt>{word}</dt><dd>{count}</dd></div>")?;
     }
     out.write_str("</dl>\n")?;
     plot::by_severity(out, report.findings)?;

@@ -57,29 +57,29 @@ pub(super) fn by_severity(out: &mut String, findings: &[Arc<Finding>]) -> fmt::R
         .collect();
     let most = rows.iter().map(|(_, counts)| counts.iter().sum::<usize>()).max().unwrap_or(0).max(1);
     let height = rows.len() * ROW + 8;
-    write!(
+    writeln!(
         out,
         "<figure>\n<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"plot-title plot-text\">\n\
          <title id=\"plot-title\">Findings by severity and verdict</title>\n<desc id=\"plot-text\">One bar for each \
-         severity, made of its findings by verdict. The table below has the numbers.</desc>\n"
+         severity, made of its findings by verdict. The table below has the numbers.</desc>"
     )?;
     for (place, (name, counts)) in rows.iter().enumerate() {
         let y = place * ROW + 8;
         let middle = y + BAR / 2 + 5;
-        write!(
+        writeln!(
             out,
-            "<text class=\"label\" x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>\n",
+            "<text class=\"label\" x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>",
             LEFT - 12
         )?;
         let length = WIDTH - LEFT - RIGHT;
         bar(out, counts, most, (LEFT, y), length, BAR)?;
         let total: usize = counts.iter().sum();
         let end = LEFT + length * total / most;
-        write!(out, "<text class=\"total\" x=\"{}\" y=\"{middle}\">{total}</text>\n", end + 8)?;
+        writeln!(out, "<text class=\"total\" x=\"{}\" y=\"{middle}\">{total}</text>", end + 8)?;
     }
     out.write_str("</svg>\n<figcaption>\n<ul class=\"legend\">\n")?;
     for (class, word) in PARTS {
-        write!(out, "<li><span class=\"swatch {class}\"></span>{word}</li>\n")?;
+        writeln!(out, "<li><span class=\"swatch {class}\"></span>{word}</li>")?;
     }
     out.write_str("</ul>\n<details>\n<summary>The same in numbers</summary>\n")?;
     table(out, &rows)?;

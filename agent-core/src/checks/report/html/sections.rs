@@ -57,9 +57,9 @@ pub(super) fn wrong(out: &mut String, report: &Report<'_>) -> fmt::Result {
         if weight(findings) == [0; 5] {
             continue;
         }
-        write!(
+        writeln!(
             out,
-            "<section class=\"subject\" aria-labelledby=\"s{place}\">\n<h3 id=\"s{place}\">{}</h3>\n",
+            "<section class=\"subject\" aria-labelledby=\"s{place}\">\n<h3 id=\"s{place}\">{}</h3>",
             Text(&name(findings))
         )?;
         if let Some(vm) = findings[0].subject.vm() {
@@ -81,9 +81,9 @@ pub(super) fn wrong(out: &mut String, report: &Report<'_>) -> fmt::Result {
         }
         let open: usize = weight(findings).iter().sum();
         if open > room {
-            write!(
+            writeln!(
                 out,
-                "<p class=\"more\">{} more: see <a href=\"#all\">everything</a>.</p>\n",
+                "<p class=\"more\">{} more: see <a href=\"#all\">everything</a>.</p>",
                 open - room
             )?;
         }
@@ -96,20 +96,20 @@ pub(super) fn wrong(out: &mut String, report: &Report<'_>) -> fmt::Result {
 /// One finding: what, why it matters, how it is put right, and what it stands on.
 fn article(out: &mut String, report: &Report<'_>, finding: &Finding) -> fmt::Result {
     let rule = report.rules.find(&finding.rule).map(|(_, rule)| rule);
-    write!(
+    writeln!(
         out,
         "<article class=\"edge-{severity}\">\n<h4><span class=\"badge sev-{severity}\">{severity}</span> {title}</h4>\n\
-         <p class=\"id\"><code>{id}</code></p>\n<p class=\"reason\">{reason}</p>\n",
+         <p class=\"id\"><code>{id}</code></p>\n<p class=\"reason\">{reason}</p>",
         severity = finding.severity.name(),
         title = Text(report.title(finding)),
         id = Text(&finding.rule),
         reason = Text(&finding.reason()),
     )?;
     if let Some(rule) = rule {
-        write!(
+        writeln!(
             out,
             "<dl class=\"texts\">\n<div><dt>Why it matters</dt><dd>{}</dd></div>\n<div><dt>How to put it right</dt>\
-             <dd class=\"cure\">{}</dd></div>\n</dl>\n",
+             <dd class=\"cure\">{}</dd></div>\n</dl>",
             Text(rule.rationale.trim()),
             Text(rule.remediation.trim()),
         )?;
@@ -139,9 +139,9 @@ fn article(out: &mut String, report: &Report<'_>, finding: &Finding) -> fmt::Res
 
 fn evidence(out: &mut String, outcome: &Outcome, rule: Option<&Rule>) -> fmt::Result {
     let expected = rule.map(|rule| rule.expectation(outcome.facet)).unwrap_or_default();
-    write!(
+    writeln!(
         out,
-        "<p class=\"facet\"><strong class=\"v-{verdict}\">{verdict}</strong> {facet}; expected: <code>{expected}</code></p>\n",
+        "<p class=\"facet\"><strong class=\"v-{verdict}\">{verdict}</strong> {facet}; expected: <code>{expected}</code></p>",
         verdict = outcome.verdict.name(),
         facet = match outcome.facet.name() {
             "runtime" => "now, while it runs",
@@ -162,7 +162,7 @@ fn evidence(out: &mut String, outcome: &Outcome, rule: Option<&Rule>) -> fmt::Re
     out.write_str("</tbody>\n</table>\n</div>\n")?;
     match outcome.evidence.len().saturating_sub(FACTS_MAX) {
         0 => Ok(()),
-        more => write!(out, "<p class=\"more\">{more} more facts: see the report as JSON.</p>\n"),
+        more => writeln!(out, "<p class=\"more\">{more} more facts: see the report as JSON.</p>"),
     }
 }
 
@@ -176,9 +176,9 @@ fn fact_row(out: &mut String, fact: &Fact) -> fmt::Result {
     if !fact.raw.is_empty() && fact.raw != fact.shown() {
         write!(out, "<pre>{}</pre>", Text(&fact.raw))?;
     }
-    write!(
+    writeln!(
         out,
-        "</td><td>{}</td><td class=\"at\">{}</td></tr>\n",
+        "</td><td>{}</td><td class=\"at\">{}</td></tr>",
         Text(&fact.source),
         rfc3339(fact.read_at_ns)
     )
@@ -198,10 +198,10 @@ pub(super) fn waived(out: &mut String, report: &Report<'_>) -> fmt::Result {
          <th scope=\"col\">Until</th></tr></thead>\n<tbody>\n",
     )?;
     for (finding, waived) in rows {
-        write!(
+        writeln!(
             out,
             "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td><span class=\"v-{verdict}\">{verdict}</span></td><td>{}</td>\
-             <td>{}</td><td class=\"at\">{}</td></tr>\n",
+             <td>{}</td><td class=\"at\">{}</td></tr>",
             Text(&finding.rule),
             Text(&finding.subject.to_string()),
             Text(&waived.owner),
@@ -229,9 +229,9 @@ pub(super) fn unknown(out: &mut String, report: &Report<'_>) -> fmt::Result {
          <th scope=\"col\">Check</th><th scope=\"col\">Subject</th></tr></thead>\n<tbody>\n",
     )?;
     for (why, finding) in rows {
-        write!(
+        writeln!(
             out,
-            "<tr><td>{}</td><th scope=\"row\"><code>{}</code> {}</th><td>{}</td></tr>\n",
+            "<tr><td>{}</td><th scope=\"row\"><code>{}</code> {}</th><td>{}</td></tr>",
             Text(&shortened(&why)),
             Text(&finding.rule),
             Text(report.title(finding)),
@@ -249,10 +249,10 @@ pub(super) fn everything(out: &mut String, report: &Report<'_>) -> fmt::Result {
          <th scope=\"col\">Check</th><th scope=\"col\">Subject</th><th scope=\"col\">Reason</th></tr></thead>\n<tbody>\n",
     )?;
     for finding in report.subjects.iter().flatten() {
-        write!(
+        writeln!(
             out,
             "<tr><td><span class=\"v-{verdict}\">{verdict}</span>{waived}</td><td>{}</td><th scope=\"row\"><code>{}</code> {}</th>\
-             <td>{}</td><td>{}</td></tr>\n",
+             <td>{}</td><td>{}</td></tr>",
             finding.severity.name(),
             Text(&finding.rule),
             Text(report.title(finding)),
