@@ -288,7 +288,7 @@
 /* A waiver began or ceased to hold. Since: 0.2 */
 #define BTZ_CHANGE_WAIVER 4
 
-/* Its VM ended while it was something to act on. Since: 0.2 */
+/* Its VM ended, or its rule was taken away, while it was something to act on. Since: 0.2 */
 #define BTZ_CHANGE_GONE 5
 
 /* In btz_finding.flags: somebody answers for it; the verdict stays what it is. Since: 0.2 */
@@ -1365,8 +1365,8 @@ btz_status btz_config_rules(const struct btz_config *config,
 int32_t btz_agent_check_fd(const struct btz_agent *agent);
 
 /*
- * Takes the oldest changes that wait, at most capacity: each is the finding as it is after the change (or, of a VM that
- * ended, as it was), with change and sequence set. They are the caller's from then on and counted as delivered. When
+ * Takes the oldest changes that wait, at most capacity: each is the finding as it is after the change (or, of one
+ * that is gone, as it was), with change and sequence set. They are the caller's from then on and counted as delivered. When
  * fewer than capacity came, none waits any more. What does not fit into the queue is dropped, the oldest first: after a
  * gap in sequence, btz_agent_findings() has what is true now. out: capacity elements, each stride bytes after the one
  * before; stride: sizeof(btz_finding). count: receives how many were written; 0 is no error. Errors: BTZ_ERR_NULL,

@@ -225,7 +225,7 @@ class ChangeKind(OpenEnum):
     VERDICT = 2  # Its verdict changed.
     VALUE = 3  # What it stands on changed, and the verdict did not.
     WAIVER = 4  # A waiver began or ceased to hold.
-    GONE = 5  # Its VM ended while it was something to act on.
+    GONE = 5  # Its VM ended, or its rule was taken away, while it was something to act on.
 
 
 BTZ_ABI_MAJOR = 0
