@@ -56,7 +56,7 @@ fn findings(hostile: &str) -> (Vec<Arc<Finding>>, RuleSet) {
     let id = |key: &str| FactId { vm: None, key: key.into() };
     let facts = Facts::fixed(
         [
-            (id("fails"), Found::value(hostile, hostile).with_raw(hostile)),
+            (id("fails"), Found::value(hostile, hostile).with_raw(&format!("raw {hostile}"))),
             (id("unknown"), Found::unavailable(Unavailable::Denied(hostile.to_owned()), hostile)),
         ],
         Vec::new(),
