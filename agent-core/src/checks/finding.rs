@@ -140,12 +140,13 @@ impl Finding {
     /// Why, over all facets that have the worst verdict.
     #[must_use]
     pub fn reason(&self) -> String {
-        let reasons: Vec<&str> = self
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.verdict == self.verdict && !outcome.reason.is_empty())
-            .map(|outcome| outcome.reason.as_str())
-            .collect();
+        let mut reasons: Vec<&str> = Vec::new();
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.verdict == self.verdict) {
+            // Both facets often fail for the same reason.
+            if !outcome.reason.is_empty() && !reasons.contains(&outcome.reason.as_str()) {
+                reasons.push(&outcome.reason);
+            }
+        }
         if reasons.is_empty() { self.note.clone() } else { reasons.join("; ") }
     }
 

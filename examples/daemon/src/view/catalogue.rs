@@ -60,7 +60,7 @@ pub fn markdown() -> String {
             Refresh::Paths => "when its files change".to_owned(),
             Refresh::Vms => "when a VM comes or goes".to_owned(),
             Refresh::Seconds(seconds) => format!("every {seconds} s"),
-            Refresh::Joined(seconds) => format!("when a VM comes or goes, every {seconds} s"),
+            Refresh::Joined(seconds) => format!("when a VM comes or goes, and every {seconds} s"),
             Refresh::Vm => "after 1 s, 10 s, then every minute".to_owned(),
         };
         let _ = writeln!(page, "| `{}` | {of} | {again} | {} |", provider.name, cell(provider.help));
