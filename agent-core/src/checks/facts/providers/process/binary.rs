@@ -124,13 +124,14 @@ pub(super) fn package(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     if !program.on_host {
         return Found::unavailable(off_host(), &program.path);
     }
-    let (package, wanted) = match listed(gather, &program.path) {
+    let listed = gather.memo(&program.path, |gather| Listed(listed(gather, &program.path)));
+    let (package, wanted) = match &listed.0 {
         Ok(Some(listed)) => listed,
         Ok(None) => {
             let why = "no package of a name like its own brought it here".to_owned();
             return Found::unavailable(Unavailable::NotExposed(why), INFO);
         }
-        Err(why) => return Found::unavailable(why, INFO),
+        Err(why) => return Found::unavailable(why.clone(), INFO),
     };
     let source = format!("{INFO}/{package}.md5sums");
     // A program that nobody touched since its package was unpacked need not be read: no system call sets this time.
@@ -153,13 +154,16 @@ pub(super) fn package(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
     match digest {
         Ok(digest) => {
             let raw = format!("{package}: md5 {wanted}; the file: {}", digest.0);
-            Found::value(if digest.0 == wanted { "intact" } else { "changed" }, source).with_raw(&raw)
+            Found::value(if digest.0 == *wanted { "intact" } else { "changed" }, source).with_raw(&raw)
         }
         Err(why) => Found::unavailable(why, &program.path),
     }
 }
 
 struct Sum(String);
+
+/// The package that lists a program, and the sum it should have: looked for once for all VMs that run it.
+struct Listed(Result<Option<(String, String)>, Unavailable>);
 
 /// The package that lists a program, and the sum that it should have. Packages are looked at whose name has the first
 /// word of the program's in it, since reading the lists of all would cost more than all other checks.
