@@ -151,9 +151,9 @@ fn stable(vm: &Arc<Vm>) -> String {
     if vm.uuid.is_empty() { format!("vm/{}", vm.name) } else { format!("vm/{}", vm.uuid) }
 }
 
-/// Facts that name processes, and so differ after every restart.
+/// Facts that name processes or sockets, and so differ after every restart.
 fn passing(key: &str) -> bool {
-    key == "vms.list"
+    matches!(key, "vms.list" | "listen.sockets")
 }
 
 fn shown(fact: &Fact) -> String {

@@ -28,6 +28,9 @@ const NS_PER_S: u64 = 1_000_000_000;
 const VM_AGAIN_S: [u64; 2] = [1, 10];
 /// How often a VM's facts are read again after that, in seconds.
 const VM_EVERY_S: u64 = 60;
+/// On a host with many VMs that is longer: reading one takes about 2 ms, and all of them should take half a percent of
+/// one core.
+const VM_EVERY_EACH_NS: u64 = 400_000_000;
 
 /// The checks at work.
 pub struct Checker {
@@ -151,6 +154,13 @@ impl Checker {
         let through_all = self.dependents.iter().filter(|(id, _)| id.key.starts_with(EACH));
         let keys: Vec<Key> = through_all.flat_map(|(_, keys)| keys.iter().copied()).collect();
         self.enqueue_all(keys);
+        for fact in refreshes().filter_map(|refresh| match refresh {
+            Refresh::VmAfter(fact) => Some(fact),
+            _ => None,
+        }) {
+            // Read for the first time: from now on its changes are noticed.
+            let _ = self.facts.get(&self.facts.id(None, fact), None);
+        }
         for id in fresh {
             self.agenda.vms.insert(id, (0, now + VM_AGAIN_S[0] * NS_PER_S));
             // One that is known under another name, or with more threads, is read again whole.
@@ -185,6 +195,7 @@ impl Checker {
         while let Some(id) = self.marked.pop_front() {
             if self.facts.refresh(&id) {
                 self.enqueue_dependents(&id);
+                self.mark_after(&id);
             }
             if out_of_time(&self.clock) {
                 break;
@@ -371,17 +382,19 @@ impl Checker {
         let due: Vec<VmId> =
             self.agenda.vms.iter().filter(|(_, (_, due))| now >= *due).map(|(id, _)| *id).collect();
         let mut settling = false;
+        let every_ns = (VM_EVERY_S * NS_PER_S).max(self.agenda.vms.len() as u64 * VM_EVERY_EACH_NS);
         for id in due {
             if let Some((times, next)) = self.agenda.vms.get_mut(&id) {
                 *times += 1;
                 settling |= *times <= VM_AGAIN_S.len();
                 *next = match VM_AGAIN_S.get(*times) {
                     Some(after) => now + (after - VM_AGAIN_S[*times - 1]) * NS_PER_S,
-                    None => now + VM_EVERY_S * NS_PER_S,
+                    None => now + every_ns,
                 };
             }
+            let by_schedule = |refresh| matches!(refresh, Refresh::Vm | Refresh::VmAfter(_));
             let of_vm = |fact: &FactId| {
-                fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| p.refresh == Refresh::Vm)
+                fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| by_schedule(p.refresh))
             };
             self.marked.extend(self.facts.mark(of_vm));
         }
@@ -390,6 +403,18 @@ impl Checker {
                 |fact: &FactId| provider(&fact.key).is_some_and(|p| matches!(p.refresh, Refresh::Joined(_)));
             self.marked.extend(self.facts.mark(joined));
         }
+    }
+
+    /// A fact of the host changed that stands for facts of every VM.
+    fn mark_after(&mut self, changed: &FactId) {
+        let after = |refresh| matches!(refresh, Refresh::VmAfter(fact) if *fact == *changed.key);
+        if changed.vm.is_some() || !refreshes().any(after) {
+            return;
+        }
+        // What was read of a process earlier in this round may be older than the change.
+        self.facts.new_round();
+        let of_vms = |fact: &FactId| provider(&fact.key).is_some_and(|provider| after(provider.refresh));
+        self.marked.extend(self.facts.mark(of_vms));
     }
 
     fn watch_fresh(&mut self) {
@@ -428,6 +453,10 @@ fn broken(problem: &str, now_ns: i64) -> Finding {
         changed_from: None,
         flaps: 0,
     }
+}
+
+fn refreshes() -> impl Iterator<Item = Refresh> {
+    PROVIDERS.iter().flat_map(|table| table.iter()).map(|provider| provider.refresh)
 }
 
 fn watch_one(watch: &mut Option<Watch>, path: &str) {

@@ -15,7 +15,7 @@ use super::fact::{Fact, Found, Unavailable};
 use super::vm::{Vm, VmId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Which fact: a name, and the VM it is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -288,8 +288,11 @@ impl Facts {
 /// The provider of a fact.
 #[must_use]
 pub fn provider(key: &str) -> Option<&'static Provider> {
-    let (name, _) = split(key);
-    PROVIDERS.iter().flat_map(|table| table.iter()).find(|provider| provider.name == name)
+    /// By name: it is asked for with every fact that is looked at.
+    static BY_NAME: LazyLock<HashMap<&str, &Provider>> = LazyLock::new(|| {
+        PROVIDERS.iter().flat_map(|table| table.iter()).map(|provider| (provider.name, provider)).collect()
+    });
+    BY_NAME.get(split(key).0).copied()
 }
 
 fn split(key: &str) -> (&str, &str) {

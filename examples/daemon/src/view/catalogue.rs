@@ -61,6 +61,7 @@ pub fn markdown() -> String {
             Refresh::Vms => "when a VM comes or goes".to_owned(),
             Refresh::Seconds(seconds) => format!("every {seconds} s"),
             Refresh::Joined(seconds) => format!("when a VM comes or goes, and every {seconds} s"),
+            Refresh::VmAfter(fact) => format!("when `{fact}` changes; after 1 s, 10 s, then every minute"),
             Refresh::Vm => "after 1 s, 10 s, then every minute".to_owned(),
         };
         let _ = writeln!(page, "| `{}` | {of} | {again} | {} |", provider.name, cell(provider.help));

@@ -56,6 +56,8 @@ pub enum Refresh {
     Joined(u32),
     /// The VM's schedule: 1 s and 10 s after it was found, since VMMs drop their privileges late, then every minute.
     Vm,
+    /// The same, and whenever this fact of the host changes: one look a second at the host stands for a look at each VM.
+    VmAfter(&'static str),
 }
 
 /// Every provider.

@@ -17,6 +17,7 @@ use super::{Provider, Read, Refresh};
 use crate::checks::fact::{Found, Unavailable, Value};
 use crate::checks::facts::Gather;
 use crate::checks::vm::Vm;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Facts about sockets.
@@ -34,10 +35,16 @@ pub const PROVIDERS: &[Provider] = &[
         refresh: Refresh::Seconds(1),
     },
     Provider {
+        name: LISTENERS,
+        help: "which sockets listen in the host's network namespace, as one number that changes when they do",
+        read: Read::Host(listeners),
+        refresh: Refresh::Seconds(1),
+    },
+    Provider {
         name: "vm.listen.tcp",
         help: "TCP: every `address:port` on which the VMM listens, in its own network namespace",
         read: Read::Vm(vm_tcp),
-        refresh: Refresh::Seconds(1),
+        refresh: Refresh::VmAfter(LISTENERS),
     },
     Provider {
         name: "vm.listen.unix",
@@ -45,9 +52,26 @@ pub const PROVIDERS: &[Provider] = &[
                nobody, `group N`, `others`, `abstract` for everybody in the network namespace, `elsewhere` when it \
                cannot be found from here",
         read: Read::Vm(vm_unix),
-        refresh: Refresh::Seconds(1),
+        refresh: Refresh::VmAfter(LISTENERS),
     },
 ];
+
+/// The fact that changes when a socket begins or ceases to listen.
+pub(in crate::checks::facts::providers) const LISTENERS: &str = "listen.sockets";
+
+fn listeners(gather: &Gather, _: &str) -> Found {
+    let tcp = inet::tcp(gather).map(|sockets| sockets.iter().map(|socket| socket.inode).collect::<Vec<_>>());
+    let unix =
+        unix::host(gather).map(|sockets| sockets.iter().map(|socket| socket.inode).collect::<Vec<_>>());
+    let mut inodes = match (tcp, unix) {
+        (Ok(tcp), Ok(unix)) => [tcp, unix].concat(),
+        (Err(why), _) | (_, Err(why)) => return Found::unavailable(why, TCP),
+    };
+    inodes.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    inodes.hash(&mut hasher);
+    Found::value(format!("{:016x}", hasher.finish()), "listening sockets (sock_diag, /proc/net)")
+}
 
 const TCP: &str = "listening TCP sockets (sock_diag, /proc/net/tcp)";
 const UDP: &str = "/proc/net/udp, /proc/net/udp6";

@@ -16,6 +16,7 @@ mod shares;
 pub(in crate::checks::facts::providers) use asked::asked_vfio;
 pub(in crate::checks::facts::providers) use domain::running_definition;
 
+use super::sockets::LISTENERS;
 use super::{Provider, Read, Refresh};
 use crate::checks::fact::Found;
 use crate::checks::facts::Gather;
@@ -53,13 +54,13 @@ pub const PROVIDERS: &[Provider] = &[
         name: "vm.listen.roles",
         help: "every TCP socket on which the VMM listens with what it is for, or `unexplained`",
         read: Read::Vm(roles::listeners),
-        refresh: Refresh::Seconds(1),
+        refresh: Refresh::VmAfter(LISTENERS),
     },
     Provider {
         name: "vm.reach",
         help: "unix sockets of a kind (control, console, backend, other) with who can connect besides owner and root",
         read: Read::Vm(roles::reach),
-        refresh: Refresh::Seconds(1),
+        refresh: Refresh::VmAfter(LISTENERS),
     },
     Provider {
         name: "vm.domain",
