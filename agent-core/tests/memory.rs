@@ -69,3 +69,49 @@ fn the_library_stays_within_what_is_promised() {
         "{with_vms_kib} KiB with {seen} VMs is more than {FIXED_KIB_MAX} + {PER_VM_KIB_MAX} a VM"
     );
 }
+
+/// The checks beside no VM: their rules, the host's facts and findings, and what was parsed for them.
+const CHECKS_FIXED_KIB_MAX: u64 = 8 * 1024;
+/// What checks keep of a VM, and what they need while they read it.
+const CHECKS_PER_VM_KIB_MAX: u64 = 256;
+const CHECKED_VMS: usize = 64;
+
+/// In the environment of a child that checks, so that nothing else of this process counts.
+const CHECKING: &str = "BARTIZAN_TEST_CHECKING";
+
+#[test]
+fn checks_stay_within_what_is_promised() {
+    if std::env::var_os(CHECKING).is_some() {
+        return check_and_tell();
+    }
+    let of_a_child = || {
+        let me = std::env::current_exe().expect("this test");
+        let arguments = ["--exact", "checks_stay_within_what_is_promised", "--nocapture"];
+        let output =
+            std::process::Command::new(me).args(arguments).env(CHECKING, "1").output().expect("a child");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told =
+            text.lines().find_map(|line| line.strip_prefix("told ")).unwrap_or_else(|| panic!("{text}"));
+        let mut numbers = told.split(' ').map(|number| number.parse::<u64>().expect("a number"));
+        (numbers.next().expect("VMs"), numbers.next().expect("KiB"))
+    };
+    let (others, fixed_kib) = of_a_child();
+    println!("{fixed_kib} KiB with {others} VMs of other tests");
+    assert!(
+        fixed_kib <= CHECKS_FIXED_KIB_MAX + others * CHECKS_PER_VM_KIB_MAX,
+        "{fixed_kib} KiB, {others} VMs"
+    );
+    let _herd = Herd::builder(CHECKED_VMS).threads(6).start().expect("a herd");
+    let (vms, kib) = of_a_child();
+    println!("{kib} KiB with {vms} VMs: {} KiB a VM", kib.saturating_sub(fixed_kib) / (vms - others).max(1));
+    assert!(vms >= CHECKED_VMS as u64, "{vms} VMs");
+    assert!(kib <= CHECKS_FIXED_KIB_MAX + vms * CHECKS_PER_VM_KIB_MAX, "{kib} KiB with {vms} VMs");
+}
+
+/// One full run; tells VMs and what it added to this process.
+fn check_and_tell() {
+    let before_kib = resident_kib();
+    let checker = bartizan_core::checks::run_once(&Config::default(), Clock::System).expect("a run");
+    let added_kib = resident_kib().saturating_sub(before_kib);
+    println!("told {} {added_kib}", checker.facts().vms().len());
+}

@@ -213,6 +213,10 @@ impl Checker {
         self.watch_fresh();
         self.state.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before);
         let more = !self.marked.is_empty() || !self.queue.is_empty();
+        if !more {
+            // What several facts were made of is let go until there is something to read again.
+            self.facts.new_round();
+        }
         if !more && std::mem::take(&mut self.sweeping) {
             self.state.sweeps += 1;
             self.state.swept_at_ns = self.clock.wall_ns();
