@@ -76,7 +76,10 @@ fn measure(peer: &Peer, herd: &Herd) -> Result<Used, String> {
             return Err("it has ended by itself".into());
         }
         if begun.elapsed() > FIND_LIMIT {
-            return Err(format!("it sees {seen:?} of {vms} VMs"));
+            return Err(match seen {
+                Ok(seen) => format!("it sees {seen} of {vms} VMs"),
+                Err(error) => format!("it does not tell how many VMs it sees: {error}"),
+            });
         }
         std::thread::sleep(SECOND);
     }
