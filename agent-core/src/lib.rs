@@ -17,6 +17,7 @@
 
 pub mod alerts;
 pub mod checks;
+mod codec;
 pub mod config;
 pub mod detection;
 pub mod engine;

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "detection::RuleError",
         ],
     ),
+    ("codec: records become bytes", &["codec"]),
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),
