@@ -1,0 +1,371 @@
+//! Group commit: whoever waits first writes for all who appended meanwhile.
+
+use super::disk::Disk;
+use super::error::LedgerError;
+use super::frame::{self, PAYLOAD_BYTES_MAX, Salt, TENANT_BYTES_MAX};
+use super::record::{DiskChange, Kind, LastRun, Loss, Record, Start, Stop, encode};
+use super::recover::recover;
+use super::store::{Batch, Sizes, Store, bytes_of};
+use crate::sys::clock::Clock;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
+
+/// How the disk is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Records become durable.
+    #[default]
+    Good,
+    /// It is full. What was set aside may still take records.
+    Full,
+    /// It was mounted anew for reading alone, as the kernel does after errors.
+    ReadOnly,
+    /// It fails otherwise.
+    Failing,
+}
+
+/// How the ledger is. Counts begin with the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// How the disk is.
+    pub health: Health,
+    /// The system's number of the last error; 0 when the disk is good.
+    pub errno: i32,
+    /// Records that got a number.
+    pub appended: u64,
+    /// Records that were refused because too many wait.
+    pub refused: u64,
+    /// The number of the next record.
+    pub next: u64,
+    /// Every record below this number is durable.
+    pub durable: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
+    /// Bytes that wait for the disk.
+    pub queued_bytes: usize,
+}
+
+/// What was found on opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The number of this run, from 1.
+    pub run: u32,
+    /// How the run before ended.
+    pub last: LastRun,
+    /// The number of this run's start record; those below it are durable.
+    pub first: u64,
+}
+
+/// The one durable store of the agent. Cheap to clone; all clones are the same ledger.
+#[derive(Clone)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// A batch was written, or was not.
+    changed: Condvar,
+    /// Taken after `state` was let go, never the other way round.
+    pub(super) store: Mutex<Store>,
+    clock: Clock,
+    salt: Salt,
+    run: u32,
+    queue_bytes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    mono_ns: u64,
+    queue: Batch,
+    /// A batch that could not be written: it goes first, and as it is.
+    failed: Option<Batch>,
+    /// Memory of a batch that was written.
+    spare: Vec<u8>,
+    durable: u64,
+    is_writing: bool,
+    failures: u64,
+    /// Records below this were in a batch that failed.
+    failed_end: u64,
+    error: Option<LedgerError>,
+    health: Health,
+    appended: u64,
+    refused: u64,
+    refused_told: u64,
+    is_stopped: bool,
+}
+
+impl Ledger {
+    /// Opens the ledger of an origin, or begins it, and appends this run's start record, durably.
+    ///
+    /// An origin names a ledger for good, such as `bartizan/host-17.example`: one line without `+` or spaces.
+    ///
+    /// # Errors
+    /// When the disk refuses, the ledger is damaged or is another origin's, or another process has it open.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        sizes: Sizes,
+        origin: &str,
+        clock: Clock,
+    ) -> Result<(Self, Opened), LedgerError> {
+        if origin.is_empty()
+            || origin.len() > 200
+            || origin.contains(|c: char| c == '+' || c.is_whitespace() || c.is_control())
+        {
+            return Err(LedgerError::Key(format!(
+                "{origin:?} cannot be an origin: no spaces, no plus, at most 200 bytes"
+            )));
+        }
+        let recovered = recover(disk, sizes, origin)?;
+        let (mut store, last) = (recovered.store, recovered.last);
+        // A full disk may have no room for it; that is told with the first batch that fails.
+        let _ = store.set_aside();
+        let run = store.run.saturating_add(1);
+        let first = store.next;
+        let state = State {
+            next: first,
+            durable: first,
+            queue: Batch { first, ..Batch::default() },
+            ..State::default()
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            clock,
+            salt: store.salt,
+            run,
+            queue_bytes: sizes.queue_bytes,
+            store: Mutex::new(store),
+        };
+        let ledger = Self { shared: Arc::new(shared) };
+        let start = Start { agent_version: env!("CARGO_PKG_VERSION").to_owned(), last };
+        ledger.append(Kind::START, "", &encode(&start))?.wait()?;
+        Ok((ledger, Opened { run, last, first }))
+    }
+
+    /// Numbers a record and queues it. Waits for no disk; [`Ticket::wait`] does.
+    ///
+    /// `tenant` is empty for the host's own records, and at most [`TENANT_BYTES_MAX`] bytes long.
+    ///
+    /// # Errors
+    /// [`LedgerError::Full`] when too much waits for the disk (counted, and recorded once the disk is back),
+    /// [`LedgerError::Record`], [`LedgerError::Stopped`].
+    pub fn append(&self, kind: Kind, tenant: &str, payload: &[u8]) -> Result<Ticket, LedgerError> {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(LedgerError::Record("its payload is too long"));
+        }
+        if tenant.len() > TENANT_BYTES_MAX {
+            return Err(LedgerError::Record("its tenant's name is too long"));
+        }
+        let mut state = self.shared.state.lock();
+        if state.is_stopped {
+            return Err(LedgerError::Stopped);
+        }
+        if state.queued_bytes() + bytes_of(tenant, payload) > self.shared.queue_bytes {
+            state.refused += 1;
+            return Err(LedgerError::Full);
+        }
+        let sequence = self.shared.push(&mut state, kind, tenant, payload);
+        drop(state);
+        Ok(Ticket { shared: Arc::clone(&self.shared), sequence })
+    }
+
+    /// Makes everything durable that was appended so far. Call it now and then where nobody waits for tickets; after a
+    /// failure this is what tries again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Disk`]: nothing is lost, what waits is written by a later attempt.
+    pub fn flush(&self) -> Result<(), LedgerError> {
+        let next = self.shared.state.lock().next;
+        if next == 0 { Ok(()) } else { self.shared.wait(next - 1) }
+    }
+
+    /// How the ledger is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.shared.state.lock();
+        let errno = match &state.error {
+            Some(LedgerError::Disk { errno, .. }) if state.health != Health::Good => *errno,
+            _ => 0,
+        };
+        Status {
+            health: state.health,
+            errno,
+            appended: state.appended,
+            refused: state.refused,
+            next: state.next,
+            durable: state.durable,
+            failures: state.failures,
+            queued_bytes: state.queued_bytes(),
+        }
+    }
+
+    /// Sets the reserve aside again once a full disk has room. Call it every few seconds; it may wait for the disk.
+    ///
+    /// # Errors
+    /// As [`Ledger::flush`].
+    pub fn maintain(&self) -> Result<(), LedgerError> {
+        let is_back = {
+            let mut store = self.shared.store.lock();
+            store.is_full() && store.set_aside().is_ok()
+        };
+        if is_back {
+            let mut state = self.shared.state.lock();
+            self.shared.tell(&mut state, Health::Good, 0);
+        }
+        self.flush()
+    }
+
+    /// Ends the run in order: what waits and a stop record become durable, and nothing more is taken.
+    ///
+    /// # Errors
+    /// As [`Ledger::flush`]; the run then counts as cut off.
+    pub fn stop(&self) -> Result<(), LedgerError> {
+        self.flush()?;
+        let last = {
+            let mut state = self.shared.state.lock();
+            if state.is_stopped {
+                return Ok(());
+            }
+            let stop = Stop { appended: state.appended, refused: state.refused };
+            state.is_stopped = true;
+            self.shared.push(&mut state, Kind::STOP, "", &encode(&stop))
+        };
+        self.shared.wait(last)?;
+        self.shared.store.lock().close()
+    }
+}
+
+/// A record that was numbered.
+#[must_use = "the record is durable only once this was waited for"]
+pub struct Ticket {
+    shared: Arc<Shared>,
+    sequence: u64,
+}
+
+impl Ticket {
+    /// The record's number.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether the record would survive a loss of power now.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.shared.state.lock().durable > self.sequence
+    }
+
+    /// Returns once the record would survive a loss of power.
+    ///
+    /// # Errors
+    /// [`LedgerError::Disk`] when an attempt to write it failed. It stays queued, and becomes durable by a later one.
+    pub fn wait(&self) -> Result<(), LedgerError> {
+        self.shared.wait(self.sequence)
+    }
+}
+
+impl State {
+    fn queued_bytes(&self) -> usize {
+        self.queue.bytes.len() + self.failed.as_ref().map_or(0, |batch| batch.bytes.len())
+    }
+}
+
+impl Shared {
+    /// Numbers a record, whatever waits already.
+    fn push(&self, state: &mut State, kind: Kind, tenant: &str, payload: &[u8]) -> u64 {
+        let sequence = state.next;
+        // Strictly growing, so that the order of records of different logs can be proven too.
+        state.mono_ns = self.clock.mono_ns().max(state.mono_ns + 1);
+        let (wall_ns, mono_ns) = (self.clock.wall_ns(), state.mono_ns);
+        let record = Record { sequence, run: self.run, wall_ns, mono_ns, kind, tenant, payload };
+        frame::write(&mut state.queue.bytes, &self.salt, state.queue.count, &record);
+        state.queue.count += 1;
+        state.next += 1;
+        state.appended += 1;
+        sequence
+    }
+
+    fn wait(&self, sequence: u64) -> Result<(), LedgerError> {
+        let mut state = self.state.lock();
+        let failures = state.failures;
+        loop {
+            if state.durable > sequence {
+                return Ok(());
+            }
+            if state.failures > failures && state.failed_end > sequence {
+                return Err(state.error.clone().unwrap_or(LedgerError::Stopped));
+            }
+            // A batch before this record's failed: it is in the way.
+            if state.failures > failures && state.failed.is_some() && !state.is_writing {
+                return Err(state.error.clone().unwrap_or(LedgerError::Stopped));
+            }
+            if state.is_writing {
+                self.changed.wait(&mut state);
+            } else {
+                self.write(&mut state);
+            }
+        }
+    }
+
+    /// Writes one batch for everybody. The state is let go meanwhile.
+    fn write(&self, state: &mut MutexGuard<'_, State>) {
+        let batch = state.failed.take().unwrap_or_else(|| {
+            let next = Batch { first: state.next, count: 0, bytes: std::mem::take(&mut state.spare) };
+            std::mem::replace(&mut state.queue, next)
+        });
+        state.is_writing = true;
+        let (result, is_full) = MutexGuard::unlocked(state, || {
+            let mut store = self.store.lock();
+            (store.write(&batch), store.is_full())
+        });
+        state.is_writing = false;
+        match result {
+            Ok(()) => {
+                state.durable = batch.end();
+                state.spare = batch.bytes;
+                state.spare.clear();
+                self.tell_of_loss(state);
+                // Written into what the reserve held: the disk is still full.
+                let (health, errno) = if is_full { (Health::Full, libc::ENOSPC) } else { (Health::Good, 0) };
+                self.tell(state, health, errno);
+            }
+            Err(error) => {
+                state.failures += 1;
+                state.failed_end = batch.end();
+                state.failed = Some(batch);
+                let (health, errno) = health_of(&error);
+                state.error = Some(error);
+                self.tell(state, health, errno);
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn tell(&self, state: &mut State, health: Health, errno: i32) {
+        if state.health != health {
+            state.health = health;
+            self.push(state, Kind::DISK, "", &encode(&DiskChange { state: health as u8, errno }));
+        }
+    }
+
+    fn tell_of_loss(&self, state: &mut State) {
+        if state.refused > state.refused_told {
+            let loss = Loss { refused: state.refused - state.refused_told, refused_total: state.refused };
+            state.refused_told = state.refused;
+            self.push(state, Kind::LOSS, "", &encode(&loss));
+        }
+    }
+}
+
+fn health_of(error: &LedgerError) -> (Health, i32) {
+    match error {
+        LedgerError::Disk { errno, .. } if [libc::ENOSPC, libc::EDQUOT].contains(errno) => {
+            (Health::Full, *errno)
+        }
+        LedgerError::Disk { errno: libc::EROFS, .. } => (Health::ReadOnly, libc::EROFS),
+        LedgerError::Disk { errno, .. } => (Health::Failing, *errno),
+        _ => (Health::Failing, 0),
+    }
+}
