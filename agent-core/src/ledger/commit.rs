@@ -3,11 +3,14 @@
 use super::disk::Disk;
 use super::error::LedgerError;
 use super::frame::{self, PAYLOAD_BYTES_MAX, Salt, TENANT_BYTES_MAX};
-use super::record::{DiskChange, Kind, LastRun, Loss, Record, Start, Stop, encode};
+use super::keys::Blinding;
+use super::record::{DiskChange, Kind, LastRun, LogBegin, Loss, Record, Start, encode};
 use super::recover::recover;
+use super::seal::Sealing;
 use super::store::{Batch, Sizes, Store, bytes_of};
 use crate::sys::clock::Clock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How the disk is.
@@ -59,26 +62,31 @@ pub struct Opened {
 /// The one durable store of the agent. Cheap to clone; all clones are the same ledger.
 #[derive(Clone)]
 pub struct Ledger {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// A batch was written, or was not.
     changed: Condvar,
     /// Taken after `state` was let go, never the other way round.
     pub(super) store: Mutex<Store>,
+    /// Taken before `state`, by one checkpoint after the other.
+    pub(super) sealing: Mutex<Sealing>,
     clock: Clock,
     salt: Salt,
+    blinding: Blinding,
     run: u32,
     queue_bytes: usize,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     next: u64,
     mono_ns: u64,
     queue: Batch,
+    /// Tenants that have a log.
+    tenants: HashSet<String>,
     /// A batch that could not be written: it goes first, and as it is.
     failed: Option<Batch>,
     /// Memory of a batch that was written.
@@ -90,10 +98,10 @@ struct State {
     failed_end: u64,
     error: Option<LedgerError>,
     health: Health,
-    appended: u64,
-    refused: u64,
+    pub(super) appended: u64,
+    pub(super) refused: u64,
     refused_told: u64,
-    is_stopped: bool,
+    pub(super) is_stopped: bool,
 }
 
 impl Ledger {
@@ -127,6 +135,7 @@ impl Ledger {
             next: first,
             durable: first,
             queue: Batch { first, ..Batch::default() },
+            tenants: store.logs.keys().cloned().collect(),
             ..State::default()
         };
         let shared = Shared {
@@ -134,9 +143,11 @@ impl Ledger {
             changed: Condvar::new(),
             clock,
             salt: store.salt,
+            blinding: store.keys.blinding(),
             run,
             queue_bytes: sizes.queue_bytes,
             store: Mutex::new(store),
+            sealing: Mutex::default(),
         };
         let ledger = Self { shared: Arc::new(shared) };
         let start = Start { agent_version: env!("CARGO_PKG_VERSION").to_owned(), last };
@@ -165,6 +176,11 @@ impl Ledger {
         if state.queued_bytes() + bytes_of(tenant, payload) > self.shared.queue_bytes {
             state.refused += 1;
             return Err(LedgerError::Full);
+        }
+        if !tenant.is_empty() && !state.tenants.contains(tenant) {
+            state.tenants.insert(tenant.to_owned());
+            let begin = LogBegin { id: self.shared.blinding.id(tenant) };
+            self.shared.push(&mut state, Kind::LOG, tenant, &encode(&begin));
         }
         let sequence = self.shared.push(&mut state, kind, tenant, payload);
         drop(state);
@@ -201,7 +217,8 @@ impl Ledger {
         }
     }
 
-    /// Sets the reserve aside again once a full disk has room. Call it every few seconds; it may wait for the disk.
+    /// Makes what waits durable, signs when much is not signed yet ([`UNSIGNED_MAX`](super::UNSIGNED_MAX)), and sets the
+    /// reserve aside again once a full disk has room. Call it every few seconds; it may wait for the disk.
     ///
     /// # Errors
     /// As [`Ledger::flush`].
@@ -214,26 +231,10 @@ impl Ledger {
             let mut state = self.shared.state.lock();
             self.shared.tell(&mut state, Health::Good, 0);
         }
+        if self.unsigned() > super::UNSIGNED_MAX {
+            return self.checkpoint();
+        }
         self.flush()
-    }
-
-    /// Ends the run in order: what waits and a stop record become durable, and nothing more is taken.
-    ///
-    /// # Errors
-    /// As [`Ledger::flush`]; the run then counts as cut off.
-    pub fn stop(&self) -> Result<(), LedgerError> {
-        self.flush()?;
-        let last = {
-            let mut state = self.shared.state.lock();
-            if state.is_stopped {
-                return Ok(());
-            }
-            let stop = Stop { appended: state.appended, refused: state.refused };
-            state.is_stopped = true;
-            self.shared.push(&mut state, Kind::STOP, "", &encode(&stop))
-        };
-        self.shared.wait(last)?;
-        self.shared.store.lock().close()
     }
 }
 
@@ -267,6 +268,14 @@ impl Ticket {
 }
 
 impl State {
+    /// The batch that is next: one that failed goes first, as it is.
+    fn take(&mut self) -> Batch {
+        self.failed.take().unwrap_or_else(|| {
+            let next = Batch { first: self.next, count: 0, bytes: std::mem::take(&mut self.spare) };
+            std::mem::replace(&mut self.queue, next)
+        })
+    }
+
     fn queued_bytes(&self) -> usize {
         self.queue.bytes.len() + self.failed.as_ref().map_or(0, |batch| batch.bytes.len())
     }
@@ -274,7 +283,7 @@ impl State {
 
 impl Shared {
     /// Numbers a record, whatever waits already.
-    fn push(&self, state: &mut State, kind: Kind, tenant: &str, payload: &[u8]) -> u64 {
+    pub(super) fn push(&self, state: &mut State, kind: Kind, tenant: &str, payload: &[u8]) -> u64 {
         let sequence = state.next;
         // Strictly growing, so that the order of records of different logs can be proven too.
         state.mono_ns = self.clock.mono_ns().max(state.mono_ns + 1);
@@ -311,16 +320,36 @@ impl Shared {
 
     /// Writes one batch for everybody. The state is let go meanwhile.
     fn write(&self, state: &mut MutexGuard<'_, State>) {
-        let batch = state.failed.take().unwrap_or_else(|| {
-            let next = Batch { first: state.next, count: 0, bytes: std::mem::take(&mut state.spare) };
-            std::mem::replace(&mut state.queue, next)
-        });
+        let batch = state.take();
         state.is_writing = true;
-        let (result, is_full) = MutexGuard::unlocked(state, || {
-            let mut store = self.store.lock();
-            (store.write(&batch), store.is_full())
-        });
+        let result = MutexGuard::unlocked(state, || self.put(&batch));
         state.is_writing = false;
+        self.settle(state, batch, result);
+    }
+
+    fn put(&self, batch: &Batch) -> (Result<(), LedgerError>, bool) {
+        let mut store = self.store.lock();
+        (store.write(batch), store.is_full())
+    }
+
+    /// Writes all that waits while nobody can append.
+    pub(super) fn drain(&self, state: &mut MutexGuard<'_, State>) -> Result<(), LedgerError> {
+        while state.is_writing {
+            self.changed.wait(state);
+        }
+        // What a batch has to tell about itself comes behind it.
+        while state.failed.is_some() || state.queue.count > 0 {
+            let batch = state.take();
+            let result = self.put(&batch);
+            self.settle(state, batch, result);
+            if state.failed.is_some() {
+                return Err(state.error.clone().unwrap_or(LedgerError::Stopped));
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&self, state: &mut State, batch: Batch, (result, is_full): (Result<(), LedgerError>, bool)) {
         match result {
             Ok(()) => {
                 state.durable = batch.end();
@@ -346,12 +375,16 @@ impl Shared {
     fn tell(&self, state: &mut State, health: Health, errno: i32) {
         if state.health != health {
             state.health = health;
+            // Nothing follows a stop record.
+            if state.is_stopped {
+                return;
+            }
             self.push(state, Kind::DISK, "", &encode(&DiskChange { state: health as u8, errno }));
         }
     }
 
     fn tell_of_loss(&self, state: &mut State) {
-        if state.refused > state.refused_told {
+        if state.refused > state.refused_told && !state.is_stopped {
             let loss = Loss { refused: state.refused - state.refused_told, refused_total: state.refused };
             state.refused_told = state.refused;
             self.push(state, Kind::LOSS, "", &encode(&loss));

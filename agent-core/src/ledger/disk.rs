@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub trait Disk: Send + Sync {
     /// Names of the files in a folder, in any order; none when there is no such folder.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    /// Names of the folders in a folder, in any order; none when there is no such folder.
+    fn list_folders(&self, folder: &str) -> io::Result<Vec<String>>;
     /// Makes a folder and those above it; nothing when it is there.
     fn make_folder(&self, folder: &str) -> io::Result<()>;
     /// Makes a file, empty, readable by its owner alone; one of the same name loses its contents.
@@ -63,10 +65,8 @@ impl RealDisk {
     fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
-}
 
-impl Disk for RealDisk {
-    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+    fn names(&self, folder: &str, folders: bool) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(self.path(folder)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
@@ -74,13 +74,24 @@ impl Disk for RealDisk {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            if entry.file_type()?.is_file()
+            let kind = entry.file_type()?;
+            if (if folders { kind.is_dir() } else { kind.is_file() })
                 && let Ok(name) = entry.file_name().into_string()
             {
                 names.push(name);
             }
         }
         Ok(names)
+    }
+}
+
+impl Disk for RealDisk {
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.names(folder, false)
+    }
+
+    fn list_folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.names(folder, true)
     }
 
     fn make_folder(&self, folder: &str) -> io::Result<()> {
@@ -219,6 +230,14 @@ impl Files {
         Ok(names)
     }
 
+    /// Names of folders in a folder, sorted.
+    pub(super) fn folders(&self, folder: &str) -> Result<Vec<String>, LedgerError> {
+        let mut names = again(|| self.disk.list_folders(folder))
+            .map_err(|error| LedgerError::disk("it cannot be listed", folder, &error))?;
+        names.sort();
+        Ok(names)
+    }
+
     pub(super) fn make_folder(&self, folder: &str) -> Result<(), LedgerError> {
         let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
         again(|| self.disk.make_folder(folder))
@@ -277,6 +296,13 @@ impl Files {
 
     pub(super) fn sync_folder(&self, folder: &str) -> io::Result<()> {
         again(|| self.disk.sync_folder(folder))
+    }
+
+    pub(super) fn rename_durably(&self, from: &str, to: &str) -> Result<(), LedgerError> {
+        let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+        again(|| self.disk.rename(from, to))
+            .and_then(|()| self.sync_folder(folder))
+            .map_err(|error| LedgerError::disk("it cannot be renamed", from, &error))
     }
 
     /// Puts a file, durably.

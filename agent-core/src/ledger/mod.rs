@@ -9,6 +9,7 @@
 //! # Files
 //! ```text
 //! segments/0000000000000000.btzl   the trail, cut into files named by the number of their first record
+//! logs/                            what was signed: see `log`
 //! keys/                            see `keys`
 //! reserve                          zeros, given back when the disk is full so that this can be recorded
 //! lock                             held by the one process that writes
@@ -53,23 +54,34 @@
 //! durable once and is *damaged*, which is told with its offset and never skipped. Zeros behind the last record were set
 //! aside; a segment in whose place another one came has none.
 
+mod base64;
+pub mod checkpoint;
 mod commit;
 mod disk;
 mod error;
 mod frame;
+pub mod heads;
 pub mod keys;
+mod log;
 pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod prove;
 mod record;
 mod recover;
+mod seal;
 mod segment;
 mod store;
+mod tiles;
 mod trail;
+pub mod verify;
 
 pub use commit::{Health, Ledger, Opened, Status, Ticket};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};
-pub use record::{DiskChange, Heads, Kind, LastRun, Loss, Pruned, Record, Start, Stop, decode};
+pub use record::{DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, Start, Stop, decode};
+pub use seal::{Keep, UNSIGNED_MAX};
 pub use store::Sizes;
 pub use trail::read;
 
@@ -78,3 +90,6 @@ pub mod simulated;
 
 #[cfg(test)]
 mod commit_tests;
+
+#[cfg(test)]
+mod verify_tests;

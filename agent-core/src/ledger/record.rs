@@ -39,6 +39,8 @@ impl Kind {
     pub const HAND_OVER: Self = Self(13);
     /// Old records were removed: [`Pruned`].
     pub const PRUNED: Self = Self(14);
+    /// A tenant's log begins: [`LogBegin`], always the first record of a tenant.
+    pub const LOG: Self = Self(15);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
 
@@ -60,6 +62,7 @@ impl Kind {
             Self::HEADS => "heads",
             Self::HAND_OVER => "hand-over",
             Self::PRUNED => "pruned",
+            Self::LOG => "log",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
@@ -149,6 +152,13 @@ pub struct Heads {
 pub struct Pruned {
     /// The first record that is still there.
     pub first: u64,
+}
+
+/// A tenant's log begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBegin {
+    /// The id that stands for the tenant where others may look.
+    pub id: Hash,
 }
 
 /// The bytes of one of the types above.

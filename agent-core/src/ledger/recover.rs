@@ -3,8 +3,9 @@
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
 use super::keys::Keys;
+use super::log::{Place, load_edges};
 use super::record::{Kind, LastRun};
-use super::segment::{self, Ending};
+use super::segment::{self, Ending, Head};
 use super::store::{Segment, Sizes, Store};
 use super::trail;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ pub(super) struct Recovered {
     pub(super) last: LastRun,
 }
 
-/// Opens the trail below a folder, or begins one. Nothing of a run is read twice: the last segment's head says all
-/// about those before it.
+/// Opens the trail below a folder, or begins one. Only the segments since the last checkpoint are read: a segment's
+/// head says all about those before it.
 pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result<Recovered, LedgerError> {
     let files = Files::new(disk);
     files.make_folder("")?;
@@ -26,27 +27,43 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
         let store = Store::begin(files, sizes, origin, lock)?;
         return Ok(Recovered { store, last: LastRun::None });
     };
-    let path = segment::name(last.first);
-    let (bytes, head, length) = trail::load(&files, last.first)?;
-    if head.origin != origin {
-        return Err(LedgerError::Key(format!("this is the ledger of {}, not of {origin}", head.origin)));
-    }
+    let (begin, head) = begin(&files, &segments, origin)?;
     let keys = Keys::load(&files)?;
-    if head.key != keys.public() {
-        return Err(LedgerError::Key(
-            "keys/signing is not the key that this ledger is signed with; restore it".into(),
-        ));
-    }
-    let before = head.run;
+    let signed = Place::of(origin, "", &[0; 32]).read(&files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
+    let path = segment::name(last.first);
     let file = files.open(&path).map_err(|error| LedgerError::disk("it cannot be opened", &path, &error))?;
+    let (before, behind) = (head.run, segments[begin..].to_vec());
     let mut store = Store::at(files, sizes, keys, head, segments, file, lock);
-    let walked = store.take_in(&bytes, length);
-    let torn_bytes = match walked.ending {
-        Ending::Damaged { what } => return Err(LedgerError::damaged(&path, walked.end, what)),
-        Ending::Torn { bytes } => bytes,
-        Ending::Clean => 0,
-    };
-    store.cut(walked.end, walked.ending)?;
+    let mut torn_bytes = 0;
+    for segment in behind {
+        let path = segment::name(segment.first);
+        let (bytes, head, length) = trail::load(&store.files, segment.first)?;
+        if head.first != store.next || head.salt != store.salt {
+            return Err(LedgerError::damaged(&path, 0, "it does not follow on the segment before it"));
+        }
+        let walked = store.take_in(&bytes, length);
+        torn_bytes = match walked.ending {
+            Ending::Damaged { what } => return Err(LedgerError::damaged(&path, walked.end, what)),
+            Ending::Torn { .. } if segment.first != last.first => {
+                return Err(LedgerError::damaged(&path, walked.end, "a record is damaged"));
+            }
+            Ending::Torn { bytes } => bytes,
+            Ending::Clean => 0,
+        };
+        if segment.first == last.first {
+            if store.logs.get("").is_none_or(|log| log.tree.size() < signed) {
+                return Err(LedgerError::damaged(
+                    &path,
+                    walked.end,
+                    "records that were signed are missing here",
+                ));
+            }
+            store.cut(walked.end, walked.ending)?;
+        }
+    }
+    let signer = store.signer;
+    store.keys.choose(&signer)?;
+    store.keys.settle(&store.files)?;
     let last = match store.last() {
         Some(Kind::STOP) if torn_bytes == 0 => LastRun::Clean,
         // The first run died before its first record was durable.
@@ -54,6 +71,25 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
         _ => LastRun::Cut { torn_bytes },
     };
     Ok(Recovered { store, last })
+}
+
+/// The segment that is read first: the last whose tiles are on the disk for certain, because a checkpoint was written
+/// after it was begun. Where tiles are lost although they were signed, the last one has to do.
+fn begin(files: &Files, segments: &[Segment], origin: &str) -> Result<(usize, Head), LedgerError> {
+    let signed = Place::of(origin, "", &[0; 32]).read(files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
+    let mut last = None;
+    for (index, segment) in segments.iter().enumerate().rev() {
+        let (_, mut head, _) = trail::load(files, segment.first)?;
+        if head.origin != origin {
+            return Err(LedgerError::Key(format!("this is the ledger of {}, not of {origin}", head.origin)));
+        }
+        let is_signed = head.logs.get("").is_some_and(|log| log.tree.size() <= signed);
+        if load_edges(files, origin, &mut head.logs)? && is_signed {
+            return Ok((index, head));
+        }
+        last.get_or_insert((index, head));
+    }
+    last.ok_or_else(|| LedgerError::damaged(segment::FOLDER, 0, "it is empty"))
 }
 
 /// The segments that are there. Those a crash kept from getting their names are removed.

@@ -2,6 +2,7 @@
 
 use super::frame::{self, Frame, Salt, TENANT_BYTES_MAX};
 use super::merkle::{Frontier, Hash};
+use super::tiles::Edge;
 use memchr::memmem;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,25 @@ pub(super) struct Log {
     /// The tenant's blinded id; zeros for the host.
     pub(super) id: Hash,
     pub(super) tree: Frontier,
+    /// Its tiles, which are not in the head; `None` when those on the disk are lost, and no more are written.
+    pub(super) edge: Option<Edge>,
+}
+
+impl Log {
+    /// A log that begins, with tiles.
+    pub(super) fn begin(id: Hash) -> Self {
+        Self { id, edge: Some(Edge::default()), ..Self::default() }
+    }
+
+    /// Appends a leaf.
+    pub(super) fn push(&mut self, leaf: Hash) {
+        let Self { tree, edge, .. } = self;
+        tree.push(leaf, |level, hash| {
+            if let Some(edge) = edge {
+                edge.complete(level, hash);
+            }
+        });
+    }
 }
 
 /// Every log by its tenant; the host's is the empty one.
@@ -128,7 +148,7 @@ impl Head {
             {
                 return Err((at, "the logs in the segment's head are not in order"));
             }
-            logs.insert(tenant, Log { id, tree });
+            logs.insert(tenant, Log { id, tree, edge: None });
         }
         if rest.at != body.len() {
             return Err((rest.at, "the segment's head has bytes too many"));
@@ -251,8 +271,8 @@ mod tests {
         }
         let logs = [
             (String::new(), Log::default()),
-            ("acme".to_owned(), Log { id: [1; 32], tree: tree.clone() }),
-            ("zeta".to_owned(), Log { id: [2; 32], tree }),
+            ("acme".to_owned(), Log { id: [1; 32], tree: tree.clone(), edge: None }),
+            ("zeta".to_owned(), Log { id: [2; 32], tree, edge: None }),
         ];
         Head {
             first: 9,

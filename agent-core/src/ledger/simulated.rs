@@ -312,6 +312,17 @@ impl Disk for SimulatedDisk {
         Ok(inside.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned()).collect())
     }
 
+    fn list_folders(&self, of: &str) -> io::Result<Vec<String>> {
+        let mut world = self.world.lock();
+        let life = world.life;
+        finish(world.whole_call(life)?)?;
+        let below =
+            world.names.keys().filter_map(|path| path.strip_prefix(of)?.strip_prefix('/')?.split_once('/'));
+        let mut names: Vec<String> = below.map(|(name, _)| name.to_owned()).collect();
+        names.dedup();
+        Ok(names)
+    }
+
     fn make_folder(&self, _: &str) -> io::Result<()> {
         let mut world = self.world.lock();
         let life = world.life;

@@ -3,10 +3,11 @@
 use super::disk::{self, DiskFile, Files};
 use super::error::LedgerError;
 use super::frame::{self, Salt};
-use super::keys::Keys;
+use super::keys::{Keys, PublicKey, hand_over};
 use super::merkle::leaf_hash;
 use super::record::Kind;
 use super::segment::{self, Ending, Head, Log, Logs};
+use std::collections::BTreeMap;
 use std::io;
 
 const RESERVE: &str = "reserve";
@@ -58,9 +59,15 @@ pub(super) struct Store {
     pub(super) files: Files,
     pub(super) sizes: Sizes,
     pub(super) keys: Keys,
+    /// The key that signs, as the trail says.
+    pub(super) signer: PublicKey,
     pub(super) salt: Salt,
     pub(super) origin: String,
     pub(super) logs: Logs,
+    /// The size of every log whose checkpoint is on the disk and signed with the key of now.
+    pub(super) signed: BTreeMap<String, u64>,
+    /// Every record below this number is covered by signed checkpoints on the disk.
+    pub(super) covered: u64,
     /// The number, run and monotonic time that the next record follows on.
     pub(super) next: u64,
     pub(super) run: u32,
@@ -91,7 +98,7 @@ impl Store {
         files.make_folder(segment::FOLDER)?;
         let keys = Keys::make(&files)?;
         let salt = super::keys::random()?;
-        let logs = Logs::from([(String::new(), Log::default())]);
+        let logs = Logs::from([(String::new(), Log::begin([0; 32]))]);
         let head =
             Head { first: 0, run: 0, mono_ns: 0, salt, key: keys.public(), origin: origin.to_owned(), logs };
         let (file, bytes) = put(&files, &head)?;
@@ -109,15 +116,18 @@ impl Store {
         file: Box<dyn DiskFile>,
         lock: Box<dyn Send + Sync>,
     ) -> Self {
-        let Head { first, run, mono_ns, salt, origin, logs, .. } = head;
+        let Head { first, run, mono_ns, salt, key: signer, origin, logs } = head;
         let end = segments.last().map_or(0, |segment| segment.bytes);
         Self {
             files,
             sizes,
             keys,
+            signer,
             salt,
             origin,
             logs,
+            signed: BTreeMap::new(),
+            covered: 0,
             next: first,
             run,
             mono_ns,
@@ -150,17 +160,25 @@ impl Store {
 
     /// Takes records that are durable into the logs; tells where they end and how.
     pub(super) fn take_in(&mut self, bytes: &[u8], at: usize) -> segment::Walked {
-        let Self { keys, salt, logs, next, run, mono_ns, last, .. } = self;
+        let Self { keys, signer, salt, origin, logs, signed, next, run, mono_ns, last, .. } = self;
         let walked = segment::walk(bytes, at, *next, salt, |_, frame| {
+            if frame.record.kind == Kind::HAND_OVER && frame.record.tenant.is_empty() {
+                if let Some(key) = hand_over(origin, signer, frame.record.payload) {
+                    *signer = key;
+                    keys.adopt(signer);
+                    // Everything is signed anew.
+                    signed.clear();
+                }
+            }
             (*run, *mono_ns, *last) = (frame.record.run, frame.record.mono_ns, Some(frame.record.kind));
             let hash = leaf_hash(frame.leaf);
             let tenant = frame.record.tenant;
             if !logs.contains_key(tenant) {
                 let id = keys.blind(tenant);
-                logs.insert(tenant.to_owned(), Log { id, ..Log::default() });
+                logs.insert(tenant.to_owned(), Log::begin(id));
             }
             if let Some(log) = logs.get_mut(tenant) {
-                log.tree.push(hash, |_, _| {});
+                log.push(hash);
             }
         });
         self.next = walked.next;
@@ -260,11 +278,13 @@ impl Store {
             run: self.run,
             mono_ns: self.mono_ns,
             salt: self.salt,
-            key: self.keys.public(),
+            key: self.signer,
             origin: self.origin.clone(),
-            logs: self.logs.clone(),
+            logs: std::mem::take(&mut self.logs),
         };
-        let (file, bytes) = put(&self.files, &head)?;
+        let result = put(&self.files, &head);
+        self.logs = head.logs;
+        let (file, bytes) = result?;
         self.file = file;
         (self.end, self.allocated) = (bytes, bytes);
         self.segments.push(Segment { first: self.next, bytes });
