@@ -5,6 +5,7 @@
 //! ledger_power_loss`. `BARTIZAN_SCHEDULES=1000000` sets another number; not optimised it is 2,000.
 
 use bartizan_core::ledger::simulated::{Dice, Fault, Lies, SimulatedDisk};
+use bartizan_core::ledger::verify::{Trust, verify};
 use bartizan_core::ledger::{Kind, Ledger, LedgerError, RealDisk, Sizes, read};
 use bartizan_core::sys::clock::Clock;
 use std::collections::BTreeMap;
@@ -104,6 +105,9 @@ fn schedule(seed: u64, lies: Lies, keys: &[(&str, Vec<u8>)]) -> Result<(), Strin
                         last = Some(ticket);
                     }
                 }
+                if dice.below(24) == 0 && ledger.checkpoint().is_ok() {
+                    model.acknowledged = model.acknowledged.max(ledger.status().durable);
+                }
                 if let Some(ticket) = last
                     && dice.below(5) > 0
                     && ticket.wait().is_ok()
@@ -120,6 +124,12 @@ fn schedule(seed: u64, lies: Lies, keys: &[(&str, Vec<u8>)]) -> Result<(), Strin
         if life + 1 == LIVES {
             let (ledger, _) = Ledger::open(Arc::new(disk.clone()), sizes, ORIGIN, Clock::System)
                 .map_err(|error| error.to_string())?;
+            if seed % 16 == 0 {
+                // What was signed before the power went is still what the trail says.
+                ledger.checkpoint().map_err(|error| format!("seed {seed}: {error}"))?;
+                verify(Arc::new(disk.clone()), &Trust::default())
+                    .map_err(|error| format!("seed {seed}: {error:?}"))?;
+            }
             drop(ledger);
         }
         match check(&disk, &mut model) {

@@ -83,8 +83,10 @@ pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};
 pub use record::{DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, Start, Stop, decode};
 pub use seal::{Keep, UNSIGNED_MAX};
 pub use store::Sizes;
-pub use trail::read;
+pub use trail::{leaves, read};
 
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod simulated;
 

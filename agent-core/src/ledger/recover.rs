@@ -29,7 +29,7 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
     };
     let (begin, head) = begin(&files, &segments, origin)?;
     let keys = Keys::load(&files)?;
-    let signed = Place::of(origin, "", &[0; 32]).read(&files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
+    let covered = Place::of(origin, "", &[0; 32]).read(&files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
     let path = segment::name(last.first);
     let file = files.open(&path).map_err(|error| LedgerError::disk("it cannot be opened", &path, &error))?;
     let (before, behind) = (head.run, segments[begin..].to_vec());
@@ -51,7 +51,7 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
             Ending::Clean => 0,
         };
         if segment.first == last.first {
-            if store.logs.get("").is_none_or(|log| log.tree.size() < signed) {
+            if store.logs.get("").is_none_or(|log| log.tree.size() < covered) {
                 return Err(LedgerError::damaged(
                     &path,
                     walked.end,
@@ -76,20 +76,20 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
 /// The segment that is read first: the last whose tiles are on the disk for certain, because a checkpoint was written
 /// after it was begun. Where tiles are lost although they were signed, the last one has to do.
 fn begin(files: &Files, segments: &[Segment], origin: &str) -> Result<(usize, Head), LedgerError> {
-    let signed = Place::of(origin, "", &[0; 32]).read(files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
-    let mut last = None;
+    let covered = Place::of(origin, "", &[0; 32]).read(files)?.map_or(0, |(_, checkpoint)| checkpoint.size);
+    let mut newest = None;
     for (index, segment) in segments.iter().enumerate().rev() {
         let (_, mut head, _) = trail::load(files, segment.first)?;
         if head.origin != origin {
             return Err(LedgerError::Key(format!("this is the ledger of {}, not of {origin}", head.origin)));
         }
-        let is_signed = head.logs.get("").is_some_and(|log| log.tree.size() <= signed);
-        if load_edges(files, origin, &mut head.logs)? && is_signed {
+        let is_sure = head.logs.get("").is_some_and(|log| log.tree.size() <= covered);
+        if load_edges(files, origin, &mut head.logs)? && is_sure {
             return Ok((index, head));
         }
-        last.get_or_insert((index, head));
+        newest.get_or_insert((index, head));
     }
-    last.ok_or_else(|| LedgerError::damaged(segment::FOLDER, 0, "it is empty"))
+    newest.ok_or_else(|| LedgerError::damaged(segment::FOLDER, 0, "it is empty"))
 }
 
 /// The segments that are there. Those a crash kept from getting their names are removed.

@@ -162,13 +162,14 @@ impl Store {
     pub(super) fn take_in(&mut self, bytes: &[u8], at: usize) -> segment::Walked {
         let Self { keys, signer, salt, origin, logs, signed, next, run, mono_ns, last, .. } = self;
         let walked = segment::walk(bytes, at, *next, salt, |_, frame| {
-            if frame.record.kind == Kind::HAND_OVER && frame.record.tenant.is_empty() {
-                if let Some(key) = hand_over(origin, signer, frame.record.payload) {
-                    *signer = key;
-                    keys.adopt(signer);
-                    // Everything is signed anew.
-                    signed.clear();
-                }
+            if frame.record.kind == Kind::HAND_OVER
+                && frame.record.tenant.is_empty()
+                && let Some(key) = hand_over(origin, signer, frame.record.payload)
+            {
+                *signer = key;
+                keys.adopt(signer);
+                // Everything is signed anew.
+                signed.clear();
             }
             (*run, *mono_ns, *last) = (frame.record.run, frame.record.mono_ns, Some(frame.record.kind));
             let hash = leaf_hash(frame.leaf);

@@ -2,8 +2,10 @@
 
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
+use super::frame::Frame;
 use super::record::Record;
 use super::segment::{self, Ending, Head, SEGMENT_BYTES_MAX};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Reads every record from a number on, in order; tells the number of the record after the last.
@@ -13,6 +15,49 @@ use std::sync::Arc;
 /// # Errors
 /// When the disk refuses, or with the place where the trail is damaged or has a gap.
 pub fn read(disk: Arc<dyn Disk>, from: u64, mut each: impl FnMut(&Record)) -> Result<u64, LedgerError> {
+    walk(
+        disk,
+        from,
+        |_, _| {},
+        |frame| {
+            if frame.record.sequence >= from {
+                each(&frame.record);
+            }
+        },
+    )
+}
+
+/// Reads the leaves of one tenant's log (empty: the host's), each with its index: all that the tenant is to be given.
+///
+/// # Errors
+/// As [`read`].
+pub fn leaves(
+    disk: Arc<dyn Disk>,
+    tenant: &str,
+    mut each: impl FnMut(u64, &[u8]),
+) -> Result<(), LedgerError> {
+    let index = Cell::new(0);
+    let at_head = |is_first: bool, head: &Head| {
+        // Leaves before the first segment that is there were removed, and are counted all the same.
+        if is_first {
+            index.set(head.logs.get(tenant).map_or(0, |log| log.tree.size()));
+        }
+    };
+    let at_frame = |frame: &Frame| {
+        if frame.record.tenant == tenant {
+            each(index.get(), frame.leaf);
+            index.set(index.get() + 1);
+        }
+    };
+    walk(disk, 0, at_head, at_frame).map(drop)
+}
+
+fn walk(
+    disk: Arc<dyn Disk>,
+    from: u64,
+    mut at_head: impl FnMut(bool, &Head),
+    mut at_frame: impl FnMut(&Frame),
+) -> Result<u64, LedgerError> {
     let files = Files::new(disk);
     let firsts = segments(&files)?;
     let mut next = None;
@@ -26,11 +71,8 @@ pub fn read(disk: Arc<dyn Disk>, from: u64, mut each: impl FnMut(&Record)) -> Re
         if next.is_some_and(|next| next != *first) {
             return Err(LedgerError::damaged(&path, 0, "the records before it are missing"));
         }
-        let walked = segment::walk(&bytes, length, *first, &head.salt, |_, frame| {
-            if frame.record.sequence >= from {
-                each(&frame.record);
-            }
-        });
+        at_head(next.is_none(), &head);
+        let walked = segment::walk(&bytes, length, *first, &head.salt, |_, frame| at_frame(frame));
         match walked.ending {
             Ending::Damaged { what } => return Err(LedgerError::damaged(&path, walked.end, what)),
             Ending::Torn { .. } if after.is_some() => {

@@ -66,7 +66,7 @@ fn a_good_trail_is_reported_and_another_key_is_not_believed() {
 fn every_leaf_is_proven_and_every_tree_follows_on_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let trust = trail(folder.path(), 1_200);
-    let mut leaves: std::collections::BTreeMap<String, Vec<merkle::Hash>> = Default::default();
+    let mut leaves: std::collections::BTreeMap<String, Vec<merkle::Hash>> = std::collections::BTreeMap::new();
     for first in trail::segments(&disk::Files::new(disk(folder.path()))).unwrap() {
         let (bytes, head, at) = trail::load(&disk::Files::new(disk(folder.path())), first).unwrap();
         segment::walk(&bytes, at, first, &head.salt, |_, frame| {
