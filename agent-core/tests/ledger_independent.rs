@@ -1,13 +1,16 @@
 //! Verifiers that nobody of Bartizan wrote accept a ledger, and refuse one that was tampered with: Go's
 //! `golang.org/x/mod/sumdb` (signature, root, proofs), `pymerkle` (root) and OpenSSL (signature).
 //!
+//! `wincode` reads the payloads that `bincode` wrote: the format does not hang on one crate.
+//!
 //! `tools/test-ledger` installs `pymerkle`, and names the interpreter that has it in `BARTIZAN_PYTHON`.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
 
 use bartizan_core::ledger::note::Verifier;
 use bartizan_core::ledger::prove::{Proofs, prove};
-use bartizan_core::ledger::{Kind, Ledger, RealDisk, Sizes, leaves};
+use bartizan_core::ledger::verify::{Trust, verify};
+use bartizan_core::ledger::{Kind, Ledger, RealDisk, Sizes, leaves, read};
 use bartizan_core::sys::clock::Clock;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -36,7 +39,7 @@ fn fixture() -> Fixture {
     }
     ledger.stop().unwrap();
     let host = ledger.verifier();
-    let report = bartizan_core::ledger::verify::verify(disk, &Default::default()).unwrap();
+    let report = verify(disk, &Trust::default()).unwrap();
     let id = report.logs.iter().find(|log| log.tenant == TENANT).unwrap().id;
     let tenant = Verifier::log(&format!("{ORIGIN}/tenant/{}", hex(&id)), host.key);
     Fixture { folder, host, tenant, id }
@@ -191,4 +194,53 @@ fn openssl_accepts_the_signature_and_refuses_it_for_another_text() {
     };
     assert!(verify(&format!("{text}\n")));
     assert!(!verify(&format!("{text}0\n")));
+}
+
+/// The payloads of the ledger's own records, as `wincode` is told of them.
+mod payload {
+    use wincode::SchemaRead;
+
+    #[derive(Debug, PartialEq, SchemaRead)]
+    pub(crate) struct Start {
+        pub(crate) agent_version: String,
+        pub(crate) last: LastRun,
+    }
+
+    #[derive(Debug, PartialEq, SchemaRead)]
+    pub(crate) enum LastRun {
+        None,
+        Clean,
+        Cut { torn_bytes: u64 },
+    }
+
+    #[derive(Debug, PartialEq, SchemaRead)]
+    pub(crate) struct Stop {
+        pub(crate) appended: u64,
+        pub(crate) refused: u64,
+    }
+
+    #[derive(Debug, PartialEq, SchemaRead)]
+    pub(crate) struct Heads {
+        pub(crate) root: [u8; 32],
+        pub(crate) width: u64,
+    }
+}
+
+#[test]
+fn wincode_reads_what_bincode_wrote() {
+    let fixture = fixture();
+    let (mut starts, mut stops, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    read(fixture.disk(), 0, |record| match record.kind {
+        Kind::START => starts.push(wincode::deserialize::<payload::Start>(record.payload).unwrap()),
+        Kind::STOP => stops.push(wincode::deserialize::<payload::Stop>(record.payload).unwrap()),
+        Kind::HEADS => heads.push(wincode::deserialize::<payload::Heads>(record.payload).unwrap()),
+        _ => {}
+    })
+    .unwrap();
+    let first =
+        payload::Start { agent_version: env!("CARGO_PKG_VERSION").into(), last: payload::LastRun::None };
+    assert_eq!(starts, [first]);
+    // The start, the tenant's first record, the alerts and the heads.
+    assert_eq!(stops, [payload::Stop { appended: 1_503, refused: 0 }]);
+    assert_eq!((heads.len(), heads[0].width), (1, 1));
 }
