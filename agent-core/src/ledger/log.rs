@@ -87,20 +87,22 @@ pub(super) struct Issue {
     pub(super) partial: BTreeSet<String>,
     /// By tenant, the sizes that this signs.
     pub(super) signed: Vec<(String, u64)>,
+    /// Where the host's log stands.
+    pub(super) host: Checkpoint,
 }
 
 impl Issue {
     /// Signs where every log stands that has changed since `signed`.
     pub(super) fn of(store: &mut Store) -> Self {
-        let files = store.files.clone();
+        let (files, origin) = (store.files.clone(), store.origin.clone());
         let mut issue = Self {
             files,
             tiles: Vec::new(),
             checkpoints: Vec::new(),
             partial: BTreeSet::new(),
             signed: Vec::new(),
+            host: Checkpoint { origin: origin.clone(), size: 0, root: [0; 32] },
         };
-        let origin = store.origin.clone();
         // The host's is the empty tenant and the first: it goes last, when what it binds is there.
         for (tenant, log) in store.logs.iter_mut().rev() {
             let place = Place::of(&origin, tenant, &log.id);
@@ -112,6 +114,9 @@ impl Issue {
                 let note = signed(&checkpoint.text(), &verifier, |text| store.keys.sign(text));
                 issue.checkpoints.push((place.checkpoint(), note));
                 issue.signed.push((tenant.clone(), checkpoint.size));
+            }
+            if tenant.is_empty() {
+                issue.host = checkpoint;
             }
         }
         issue

@@ -1,14 +1,15 @@
 //! Checkpoints, the change of keys, removal of old segments, and the end of a run: all that is signed.
 
+use super::checkpoint::Checkpoint;
 use super::commit::Ledger;
 use super::error::LedgerError;
 use super::heads::heads;
 use super::log::Issue;
-use super::note::Verifier;
+use super::note::{Note, Verifier};
 use super::record::{Kind, Pruned, Stop, encode};
 use super::segment;
 use super::trail;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// More records than this are not left unsigned by [`Ledger::maintain`]: their tiles wait in memory, 32 bytes each.
 pub const UNSIGNED_MAX: u64 = 16_384;
@@ -20,7 +21,16 @@ pub(super) struct Sealing {
     partial: BTreeSet<String>,
     /// Tiles that could not be written.
     unwritten: Vec<(String, Vec<u8>)>,
+    /// The last checkpoints of the host's log, with the number below which each covers the trail.
+    issued: VecDeque<(Checkpoint, u64)>,
+    /// Below this number a witness's cosignature covers the trail.
+    cosigned: u64,
 }
+
+/// So many checkpoints a witness may lag behind.
+const ISSUED_MAX: usize = 1_024;
+/// The last checkpoint that a witness cosigned.
+const COSIGNED: &str = "logs/host/cosigned";
 
 /// What is kept of the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +39,8 @@ pub struct Keep {
     pub bytes: u64,
     /// Segments go whose last record is older, by the wall clock.
     pub age_ns: u64,
+    /// Whether only that may go which a witness cosigned ([`Ledger::cosigned`]).
+    pub cosigned_only: bool,
 }
 
 impl Ledger {
@@ -87,16 +99,37 @@ impl Ledger {
         store.next.saturating_sub(store.covered)
     }
 
+    /// Takes a checkpoint of the host's log back from a witness: it is kept, and what it covers may be pruned.
+    ///
+    /// # Errors
+    /// [`LedgerError::Key`] when it is not one of the last checkpoints of this run, or the witness did not cosign it.
+    pub fn cosigned(&self, note: &[u8], witness: &Verifier) -> Result<(), LedgerError> {
+        let refused = |what: &str| LedgerError::Key(format!("the cosigned checkpoint is refused: {what}"));
+        let parsed = Note::parse(note).map_err(refused)?;
+        let checkpoint = Checkpoint::parse(&parsed.text).map_err(refused)?;
+        parsed.cosigned_by(witness).ok_or_else(|| refused("the witness has not cosigned it"))?;
+        let mut sealing = self.shared.sealing.lock();
+        let issued = sealing.issued.iter().find(|(issued, _)| *issued == checkpoint);
+        let covered = issued.ok_or_else(|| refused("it was not issued by this run"))?.1;
+        if covered > sealing.cosigned {
+            let files = self.shared.store.lock().files.clone();
+            files.put_durably(COSIGNED, note)?;
+            sealing.cosigned = covered;
+        }
+        Ok(())
+    }
+
     /// Removes the oldest segments, those alone that signed checkpoints of this run cover, and says how many.
     ///
     /// # Errors
     /// As [`Ledger::flush`].
     pub fn prune(&self, keep: Keep, now_wall_ns: i64) -> Result<usize, LedgerError> {
-        let _sealing = self.shared.sealing.lock();
-        let (files, segments, covered) = {
+        let sealing = self.shared.sealing.lock();
+        let (files, segments, signed) = {
             let store = self.shared.store.lock();
             (store.files.clone(), store.segments.clone(), store.covered)
         };
+        let covered = if keep.cosigned_only { signed.min(sealing.cosigned) } else { signed };
         let mut bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
         let mut count = 0;
         for pair in segments.windows(2) {
@@ -148,6 +181,10 @@ impl Ledger {
         match issue.write(&sealing.partial) {
             Ok(()) => {
                 sealing.partial = issue.partial;
+                sealing.issued.push_back((issue.host, covered));
+                if sealing.issued.len() > ISSUED_MAX {
+                    sealing.issued.pop_front();
+                }
                 let mut store = shared.store.lock();
                 store.signed.extend(issue.signed);
                 store.covered = covered;

@@ -137,8 +137,8 @@ fn bad(path: &str, offset: usize, sequence: Option<u64>, what: impl Into<String>
 }
 
 /// What is known of a log beside its tree.
-#[derive(Default)]
 struct Watch {
+    place: Place,
     /// The checkpoint on the disk, and the one that was kept elsewhere.
     signed: Vec<(Note, Checkpoint)>,
     /// Hashes of the tile that the next leaf is in.
@@ -206,16 +206,17 @@ impl<'a> Walk<'a> {
     /// Looks for what was signed of a log.
     fn watch(&mut self, tenant: &str, id: &Hash) -> Result<(), VerifyError> {
         let place = Place::of(&self.origin, tenant, id);
-        let mut watch = Watch { signed: place.read(self.files)?.into_iter().collect(), ..Watch::default() };
+        let mut signed: Vec<_> = place.read(self.files)?.into_iter().collect();
         if let Some(kept) = &self.trust.checkpoint {
             let given = |what| bad("the checkpoint that was given", 0, None, what);
             let note = Note::parse(kept).map_err(given)?;
             let checkpoint = Checkpoint::parse(&note.text).map_err(given)?;
             if checkpoint.origin == place.origin {
-                watch.signed.push((note, checkpoint));
+                signed.push((note, checkpoint));
                 self.is_kept_met = true;
             }
         }
+        let watch = Watch { place, signed, tile: None, suspect: None };
         self.watches.insert(tenant.to_owned(), watch);
         Ok(())
     }
@@ -286,10 +287,9 @@ impl<'a> Walk<'a> {
         let Some(log) = self.logs.get_mut(record.tenant) else { return Ok(()) };
         let index = log.tree.size();
         log.push(hash);
-        let place = Place::of(&self.origin, record.tenant, &log.id);
         if let Some(watch) = self.watches.get_mut(record.tenant)
             && watch.suspect.is_none()
-            && watch.tile(self.files, &place, index)?.is_some_and(|expected| expected != hash)
+            && watch.tile(self.files, index)?.is_some_and(|expected| expected != hash)
         {
             let what = "it is not the record that was signed".to_owned();
             let (path, offset, sequence) = (path.to_owned(), at as u64, Some(record.sequence));
@@ -337,12 +337,11 @@ impl<'a> Walk<'a> {
         let (Some(log), Some(watch)) = (self.logs.get(tenant), self.watches.get(tenant)) else {
             return Ok(());
         };
-        let place = Place::of(&self.origin, tenant, &log.id);
         for (_, checkpoint) in &watch.signed {
             if checkpoint.size == log.tree.size() && checkpoint.root != log.tree.root() {
                 let what =
                     format!("the tree of its first {} leaves has not the signed root", checkpoint.size);
-                return Err(bad(&place.folder, 0, None, what));
+                return Err(bad(&watch.place.folder, 0, None, what));
             }
         }
         Ok(())
@@ -413,14 +412,14 @@ impl<'a> Walk<'a> {
 
 impl Watch {
     /// The hash that the tiles have for a leaf; `None` where they have none.
-    fn tile(&mut self, files: &Files, place: &Place, index: u64) -> Result<Option<Hash>, LedgerError> {
+    fn tile(&mut self, files: &Files, index: u64) -> Result<Option<Hash>, LedgerError> {
         let Some((_, signed)) = self.signed.first().filter(|(_, signed)| index < signed.size) else {
             return Ok(None);
         };
         let (number, at) = (index / WIDTH, usize::try_from(index % WIDTH).unwrap_or(0));
         if self.tile.as_ref().is_none_or(|(have, _)| *have != number) {
             let width = (signed.size - number * WIDTH).min(WIDTH);
-            let hashes = tiles::at_least(files, &place.folder, 0, number, width)?.unwrap_or_default();
+            let hashes = tiles::at_least(files, &self.place.folder, 0, number, width)?.unwrap_or_default();
             self.tile = Some((number, hashes));
         }
         Ok(self.tile.as_ref().and_then(|(_, hashes)| hashes.get(at)).copied())

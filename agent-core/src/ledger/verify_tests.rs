@@ -155,7 +155,7 @@ fn what_is_pruned_is_told_and_the_rest_still_verifies() {
     let folder = tempfile::tempdir().unwrap();
     trail(folder.path(), 4_000);
     let (ledger, _) = Ledger::open(disk(folder.path()), Sizes::default(), ORIGIN, Clock::System).unwrap();
-    let keep = Keep { bytes: 0, age_ns: u64::MAX };
+    let keep = Keep { bytes: 0, age_ns: u64::MAX, cosigned_only: false };
     assert_eq!(ledger.prune(keep, 0), Ok(0), "nothing is covered by a checkpoint of this run");
     ledger.checkpoint().unwrap();
     let pruned = ledger.prune(keep, 0).unwrap();
@@ -168,6 +168,37 @@ fn what_is_pruned_is_told_and_the_rest_still_verifies() {
     let (ledger, opened) =
         Ledger::open(disk(folder.path()), Sizes::default(), ORIGIN, Clock::System).unwrap();
     assert_eq!((opened.run, opened.last), (4, LastRun::Clean));
+    ledger.stop().unwrap();
+    verify(disk(folder.path()), &Trust::default()).unwrap();
+}
+
+#[test]
+fn where_a_witness_has_to_cosign_nothing_goes_without_it() {
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = Sizes { segment_bytes: 4_096, ..Sizes::default() };
+    let (ledger, _) = Ledger::open(disk(folder.path()), sizes, ORIGIN, Clock::System).unwrap();
+    for number in 0..40u8 {
+        ledger.append(Kind::ALERT, "acme", &[number; 300]).unwrap().wait().unwrap();
+    }
+    ledger.checkpoint().unwrap();
+    let keep = Keep { bytes: 0, age_ns: u64::MAX, cosigned_only: true };
+    assert_eq!(ledger.prune(keep, 0), Ok(0));
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[4; 32]).unwrap();
+    let key = pair.public_key().as_ref().try_into().unwrap();
+    let witness = note::Verifier { name: "witness.example".into(), key, is_witness: true };
+    let ours = std::fs::read_to_string(folder.path().join("logs/host/checkpoint")).unwrap();
+    let text = &ours[..=ours.find("\n\n").unwrap()];
+    let line = note::signature(text, &witness, |text| {
+        let message = [b"cosignature/v1\ntime 5\n", text].concat();
+        [&5u64.to_be_bytes()[..], pair.sign(&message).as_ref()].concat()
+    });
+    assert!(ledger.cosigned(ours.as_bytes(), &witness).is_err(), "the witness has not signed");
+    let cosigned = format!("{ours}{line}");
+    let another = note::Verifier { key: [1; 32], ..witness.clone() };
+    assert!(ledger.cosigned(cosigned.as_bytes(), &another).is_err());
+    ledger.cosigned(cosigned.as_bytes(), &witness).unwrap();
+    assert!(ledger.prune(keep, 0).unwrap() > 1);
     ledger.stop().unwrap();
     verify(disk(folder.path()), &Trust::default()).unwrap();
 }

@@ -111,6 +111,9 @@ pub struct RunArgs {
     /// Stop after this time, such as 30s
     #[arg(short, long, value_name = "TIME")]
     pub duration: Option<humantime::Duration>,
+    /// Record alerts and configurations, durably and signed, in this folder before they are said
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
     #[command(flatten)]
     /// Where metrics are served.
     pub serve: ServeArgs,

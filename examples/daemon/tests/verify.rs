@@ -55,3 +55,28 @@ fn a_whole_ledger_exits_with_0_a_changed_one_with_1_and_a_doubtful_one_with_2() 
         text(&changed.stderr)
     );
 }
+
+#[test]
+fn a_daemon_records_its_configuration_and_ends_its_ledger_in_order() {
+    use bartizan_core::ledger::{LastRun, Start, decode, read};
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("ledger");
+    let path = dir.to_str().unwrap();
+    for run in 1..=2 {
+        let arguments = ["run", "--json", "--quiet", "--no-socket", "--duration", "1s", "--ledger", path];
+        let daemon = output(&arguments);
+        assert_eq!(code(&daemon), 0, "{}", text(&daemon.stderr));
+        let (mut kinds, mut last) = (Vec::new(), LastRun::None);
+        read(Arc::new(RealDisk::new(&dir)), 0, |record| {
+            kinds.push(record.kind);
+            if record.kind == Kind::START {
+                last = decode::<Start>(record.payload).unwrap().last;
+            }
+        })
+        .unwrap();
+        assert_eq!(last, if run == 1 { LastRun::None } else { LastRun::Clean });
+        assert_eq!((kinds[0], kinds[1], kinds.last()), (Kind::START, Kind::CONFIG, Some(&Kind::STOP)));
+    }
+    // Without the key it is not proven, but it is whole.
+    assert_eq!(code(&output(&["verify", path])), 2);
+}
