@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often logs are signed, also when nothing happens.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// How often a disk that failed is tried again.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(2);
 /// How long an alert is held back for the disk.

@@ -182,7 +182,9 @@ impl Daemon<'_> {
             return Ok(());
         }
         if let Some(keeper) = &mut self.keeper {
-            alerts.iter().for_each(|alert| keeper.alert(alert));
+            for alert in &alerts {
+                keeper.alert(alert);
+            }
             keeper.settle();
         }
         for alert in &alerts {
