@@ -5,7 +5,7 @@ DESTDIR ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run top test lint deny bench bench-quick install uninstall wheel fuzz clean
+.PHONY: help run top test lint deny bench bench-quick bench-peers compare-checks install uninstall wheel fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,14 @@ lint: ## Format, clippy (pedantic, warnings are errors), licences and dependenci
 bench: ## Run every benchmark beside its peers; ratios in one table each
 	tools/bench
 
-bench-quick: ## The benchmarks without the peers that need installing
+bench-quick: ## The same with smaller herds and fewer rounds; peers that are not installed are left out
 	tools/bench --quick
+
+compare-checks: ## Run Lynis and other checkers beside ours on this host; every disagreement with its cause
+	tools/compare-checks
+
+bench-peers: ## Bartizan beside netdata, collectd and process-exporter on 256 and 1,000 VMs; writes docs/benchmarks
+	tools/bench --peers
 
 install: ## Install library, headers, pkg-config, CMake package, daemon, unit, man pages (PREFIX=, DESTDIR=)
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" tools/install

@@ -8,6 +8,7 @@
  *     if (btz_agent_new(BTZ_ABI_VERSION, NULL, &agent, &error) != BTZ_OK) { ... error.message ... }
  *     btz_agent_start(agent, &error);
  *     ... poll btz_agent_alert_fd(agent), then btz_agent_alerts(); read values when wanted ...
+ *     ... poll btz_agent_check_fd(agent), then btz_agent_check_changes(): is each VM isolated, is the host as promised ...
  *     btz_agent_free(agent);
  *
  * What holds for everything here, unless an item says otherwise:
@@ -45,13 +46,13 @@
 #define BTZ_ABI_MAJOR 0
 
 /* The minor version of the ABI that this header describes: grows with every addition. Since: 0.1 */
-#define BTZ_ABI_MINOR 1
+#define BTZ_ABI_MINOR 2
 
 /*
  * What to pass as `abi`: major * 65536 + minor. A library serves callers of the same major version and of no higher
  * minor version than its own. Since: 0.1
  */
-#define BTZ_ABI_VERSION 1
+#define BTZ_ABI_VERSION 2
 
 /* In a field of btz_options: zero, none, off. (0 there means: leave as it is.) Since: 0.1 */
 #define BTZ_ZERO 4294967295
@@ -230,6 +231,99 @@
 /* A VM's process is gone. Since: 0.1 */
 #define BTZ_RULE_GONE 6
 
+/* The rule makes no sense for this host or VM. Since: 0.2 */
+#define BTZ_VERDICT_NOT_APPLICABLE 1
+
+/* It is as it should be. Since: 0.2 */
+#define BTZ_VERDICT_PASS 2
+
+/* It could not be read, which is never a pass; the reason says why. Since: 0.2 */
+#define BTZ_VERDICT_UNKNOWN 3
+
+/* The rule itself is broken. Since: 0.2 */
+#define BTZ_VERDICT_ERROR 4
+
+/* It is not as it should be. Since: 0.2 */
+#define BTZ_VERDICT_FAIL 5
+
+/* Worth knowing. Since: 0.2 */
+#define BTZ_CHECK_SEVERITY_INFO 1
+
+/* One barrier of several is thinner than it should be. Since: 0.2 */
+#define BTZ_CHECK_SEVERITY_LOW 2
+
+/* A barrier is missing that others still back up. Since: 0.2 */
+#define BTZ_CHECK_SEVERITY_MEDIUM 3
+
+/* A guest or a user is one flaw away from the host or from another guest. Since: 0.2 */
+#define BTZ_CHECK_SEVERITY_HIGH 4
+
+/* The isolation that was promised is not there. Since: 0.2 */
+#define BTZ_CHECK_SEVERITY_CRITICAL 5
+
+/* The host, once. Since: 0.2 */
+#define BTZ_CHECK_SCOPE_HOST 1
+
+/* Each VM by itself. Since: 0.2 */
+#define BTZ_CHECK_SCOPE_VM 2
+
+/* Each VM beside all others: what two of them must not share. Since: 0.2 */
+#define BTZ_CHECK_SCOPE_VMS 3
+
+/* In btz_check.facets: what the running kernel or process does. Since: 0.2 */
+#define BTZ_FACET_RUNTIME 1
+
+/* In btz_check.facets: what will be after the next boot or start. Since: 0.2 */
+#define BTZ_FACET_PERSISTED 2
+
+/* First seen, and something to act on. Since: 0.2 */
+#define BTZ_CHANGE_NEW 1
+
+/* Its verdict changed. Since: 0.2 */
+#define BTZ_CHANGE_VERDICT 2
+
+/* What it stands on changed, and the verdict did not. Since: 0.2 */
+#define BTZ_CHANGE_VALUE 3
+
+/* A waiver began or ceased to hold. Since: 0.2 */
+#define BTZ_CHANGE_WAIVER 4
+
+/* Its VM ended, or its rule was taken away, while it was something to act on. Since: 0.2 */
+#define BTZ_CHANGE_GONE 5
+
+/* In btz_finding.flags: somebody answers for it; the verdict stays what it is. Since: 0.2 */
+#define BTZ_FINDING_WAIVED 1
+
+/* In btz_finding.flags: somebody should act: it fails or is broken, and nobody answers for it. Since: 0.2 */
+#define BTZ_FINDING_OPEN 2
+
+/* In btz_finding.flags: a text was longer than its field; btz_agent_finding() has it whole. Since: 0.2 */
+#define BTZ_FINDING_TRUNCATED 4
+
+/* What is right, in a few words. Since: 0.2 */
+#define BTZ_CHECK_TEXT_TITLE 1
+
+/* What it applies to; empty: to all of its scope. Since: 0.2 */
+#define BTZ_CHECK_TEXT_WHEN 2
+
+/* What is expected of the running kernel or process; empty: nothing. Since: 0.2 */
+#define BTZ_CHECK_TEXT_EXPECTED_RUNTIME 3
+
+/* What is expected after the next boot or start; empty: nothing. Since: 0.2 */
+#define BTZ_CHECK_TEXT_EXPECTED_PERSISTED 4
+
+/* Why it matters. Since: 0.2 */
+#define BTZ_CHECK_TEXT_RATIONALE 5
+
+/* How it is put right. Since: 0.2 */
+#define BTZ_CHECK_TEXT_REMEDIATION 6
+
+/* Where it comes from: standards, benchmarks, manuals; one a line. Since: 0.2 */
+#define BTZ_CHECK_TEXT_REFERENCES 7
+
+/* Everything as one JSON object, as `bartizan explain --json` prints it. Since: 0.2 */
+#define BTZ_CHECK_TEXT_JSON 8
+
 /* Something is broken. Since: 0.1 */
 #define BTZ_LOG_ERROR 1
 
@@ -323,6 +417,12 @@ typedef struct btz_options {
     uint32_t cpu_permille;
     /* alerts.per_rule_per_minute_max: more alerts than that are suppressed, and counted. */
     uint32_t alerts_per_rule_per_minute_max;
+    /* checks.enabled: whether isolation and configuration are checked; BTZ_ON or BTZ_ZERO. Since: 0.2 */
+    uint32_t checks;
+    /* checks.sweep_s: seconds between two full runs of the checks. Since: 0.2 */
+    uint32_t checks_sweep_s;
+    /* checks.slice_ms: checks work so long at a time, and pause for nine times as long. Since: 0.2 */
+    uint32_t checks_slice_ms;
 } btz_options;
 
 /*
@@ -531,7 +631,7 @@ typedef struct btz_cost {
     uint64_t sampler_cpu_ns;
     /* CPU time spent on what may block, in nanoseconds. */
     uint64_t planner_cpu_ns;
-    /* Both, over the last minute, in millionths of one core. */
+    /* These two and the checks, over the last minute, in millionths of one core. */
     uint64_t cpu_ppm;
     /* Memory set aside when the agent was made, in bytes. */
     uint64_t memory_reserved_bytes;
@@ -539,6 +639,8 @@ typedef struct btz_cost {
     uint64_t descriptors;
     /* VMs that were seen but not watched because a declared limit was reached, since the start. */
     uint64_t vms_refused;
+    /* CPU time spent on checks, in nanoseconds. Since: 0.2 */
+    uint64_t checks_cpu_ns;
 } btz_cost;
 
 /* One alert. Texts are UTF-8, NUL-terminated. Since: 0.1 */
@@ -604,6 +706,154 @@ typedef struct btz_rule {
     /* Why it is there, and where its levels come from. */
     char description[512];
 } btz_rule;
+
+/*
+ * What a rule found on the host or on one VM. Texts are UTF-8, NUL-terminated, cut to fit, and empty when there is
+ * none. Since: 0.2
+ */
+typedef struct btz_finding {
+    /* sizeof(btz_finding). */
+    uint32_t struct_size;
+    /* BTZ_VERDICT_*: the worst of its facets. */
+    uint32_t verdict;
+    /* BTZ_CHECK_SEVERITY_*: how bad it is when it fails. */
+    uint32_t severity;
+    /* BTZ_CHECK_SCOPE_*: what its rule looks at. */
+    uint32_t scope;
+    /* BTZ_FINDING_*, added up. */
+    uint32_t flags;
+    /* BTZ_CHANGE_*: what happened to it; 0 in a list of what there is. */
+    uint32_t change;
+    /* Counts all changes, from 1; a gap is a loss, and is in the accounts. 0 in a list of what there is. */
+    uint64_t sequence;
+    /* The VM, by which its values are read, or BTZ_ENTITY_HOST; 0 when the VM is not sampled, or no longer. */
+    btz_entity entity;
+    /* The VMM's process; 0 for the host. */
+    int32_t pid;
+    /* How often its verdict has changed. */
+    uint32_t flaps;
+    /* When the VMM's process started, in clock ticks since boot; 0 for the host. */
+    uint64_t start_ticks;
+    /* When it was first seen, CLOCK_REALTIME nanoseconds since the epoch. */
+    int64_t first_seen_wall_ns;
+    /* When its verdict or what it stands on last changed, CLOCK_REALTIME nanoseconds since the epoch. */
+    int64_t changed_wall_ns;
+    /* BTZ_VERDICT_* of what the running kernel or process does; 0 when the rule does not judge that here. */
+    uint8_t runtime;
+    /* BTZ_VERDICT_* of what will be after the next boot or start; 0 when the rule does not judge that here. */
+    uint8_t persisted;
+    /* BTZ_VERDICT_* before the last change; 0 when it never changed. */
+    uint8_t before;
+    /* 0. */
+    uint8_t reserved[5];
+    /* The VM's UUID; zero when it tells none, and for the host. */
+    uint8_t uuid[16];
+    /* The rule. */
+    char rule[56];
+    /* The VM's name; empty for the host. */
+    char subject[128];
+    /* The VM's tenant, by the configured rules. */
+    char tenant[64];
+    /* Who answers for it; empty when it is not waived. */
+    char owner[64];
+    /* Until when, YYYY-MM-DD. */
+    char expires[16];
+    /* Why, in a few words with the values. */
+    char reason[256];
+} btz_finding;
+
+/* A rule of the checks of isolation and configuration. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.2 */
+typedef struct btz_check {
+    /* sizeof(btz_check), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_CHECK_SEVERITY_*: how bad it is when it fails. */
+    uint32_t severity;
+    /* BTZ_CHECK_SCOPE_*: what it looks at. */
+    uint32_t scope;
+    /* BTZ_FACET_*, added up: what it judges. */
+    uint32_t facets;
+    /* Its name, such as "vmm.seccomp-all-threads". */
+    char id[56];
+    /* The part of the name before the dot. */
+    char group[56];
+    /* What is right, in a few words. */
+    char title[128];
+} btz_check;
+
+/*
+ * Somebody answers for a finding, for the value it has and until a day; the verdict stays what it is. Texts are UTF-8,
+ * given by pointer and length in bytes; none is kept. Since: 0.2
+ */
+typedef struct btz_waiver {
+    /* sizeof(btz_waiver). */
+    uint32_t struct_size;
+    /* 0. */
+    uint32_t reserved;
+    /* Which rule: a name, in which * stands for anything. */
+    const char *rule;
+    /* Its length. */
+    size_t rule_length;
+    /* On what: "host", or a VM's name or UUID, in which * stands for anything. NULL: the host. */
+    const char *subject;
+    /* Its length. */
+    size_t subject_length;
+    /*
+     * What was observed, as "observed" in btz_agent_finding()'s JSON shows it: with another value the waiver holds no
+     * more. NULL: what is found now, by a rule and a subject without *.
+     */
+    const char *observed;
+    /* Its length. */
+    size_t observed_length;
+    /* Who answers for it. */
+    const char *owner;
+    /* Its length. */
+    size_t owner_length;
+    /* Why. */
+    const char *reason;
+    /* Its length. */
+    size_t reason_length;
+    /* The last day it holds, YYYY-MM-DD, UTC. */
+    const char *expires;
+    /* Its length. */
+    size_t expires_length;
+    /* Where it was decided; may be NULL. */
+    const char *ticket;
+    /* Its length. */
+    size_t ticket_length;
+} btz_waiver;
+
+/*
+ * How far the checks have come, and how many findings there are of each verdict. Those that are waived are counted by
+ * their verdict too. Since: 0.2
+ */
+typedef struct btz_check_state {
+    /* sizeof(btz_check_state). */
+    uint32_t struct_size;
+    /* 1 when checks are on, 0 when the configuration switches them off. */
+    uint32_t enabled;
+    /* Full runs that were completed; before the first, what is found is not complete. */
+    uint64_t sweeps;
+    /* When the last one was completed, CLOCK_REALTIME nanoseconds since the epoch; 0 is never. */
+    int64_t swept_wall_ns;
+    /* CPU time spent on checks, in nanoseconds. */
+    uint64_t cpu_ns;
+    /* Facts that are kept. */
+    uint64_t facts;
+    /* Paths that are watched for changes; what is not watched is found by the next full run. */
+    uint64_t watched;
+    /* Findings: as it should be. */
+    uint64_t passed;
+    /* Findings: not as it should be. */
+    uint64_t failed;
+    /* Findings: could not be read. */
+    uint64_t unknown;
+    /* Findings: the rule is broken. */
+    uint64_t errors;
+    /* Findings: the rule makes no sense here. */
+    uint64_t not_applicable;
+    /* Findings that fail or are broken, and that somebody answers for. */
+    uint64_t waived;
+} btz_check_state;
 
 /*
  * Receives one line of the library's log: user as given to btz_log_set(); level, BTZ_LOG_*; target, the part of the
@@ -732,6 +982,30 @@ const char *btz_severity_name(uint32_t severity);
 const char *btz_vmm_name(uint32_t vmm);
 
 /*
+ * The word for a BTZ_VERDICT_*, such as "not-applicable"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.2
+ */
+const char *btz_verdict_name(uint32_t verdict);
+
+/*
+ * The word for a BTZ_CHECK_SEVERITY_*, such as "high"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.2
+ */
+const char *btz_check_severity_name(uint32_t severity);
+
+/*
+ * The word for a BTZ_CHECK_SCOPE_*, such as "vms"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.2
+ */
+const char *btz_check_scope_name(uint32_t scope);
+
+/*
+ * The word for a BTZ_CHANGE_*, such as "verdict"; "unknown" for what is none. Static text. Never fails.
+ * Threads: any. Blocking: no. Since: 0.2
+ */
+const char *btz_change_name(uint32_t change);
+
+/*
  * The defaults, which watch this host. abi: BTZ_ABI_VERSION. out: receives the handle, which the caller owns; written
  * only on success. Errors: BTZ_ERR_ABI. Threads: any. Blocking: no. Since: 0.1
  */
@@ -828,8 +1102,9 @@ btz_status btz_agent_new(uint32_t abi,
                          struct btz_error *error);
 
 /*
- * Starts two threads of the agent's own: one samples, one does what may block. They block all signals and their names
- * begin with "btz-". From then on there is nothing to drive: poll btz_agent_alert_fd().
+ * Starts three threads of the agent's own: one samples, one does what may block, one checks. They block all signals and
+ * their names begin with "btz-". From then on there is nothing to drive: poll btz_agent_alert_fd(), and
+ * btz_agent_check_fd() for what the checks find.
  * Errors: BTZ_ERR_STATE when they run already, BTZ_ERR_BUSY, BTZ_ERR_SYSTEM.
  * Threads: any. Blocking: no. Since: 0.1
  */
@@ -1083,6 +1358,142 @@ btz_status btz_config_rules(const struct btz_config *config,
                             struct btz_error *error);
 
 /*
+ * A descriptor that is readable while changes wait for btz_agent_check_changes(). Poll it (level-triggered); never
+ * read, write or close it. Valid until btz_agent_free(). CLOEXEC. Errors: a negative BTZ_ERR_* in place of the
+ * descriptor. Threads: any. Blocking: no. Since: 0.2
+ */
+int32_t btz_agent_check_fd(const struct btz_agent *agent);
+
+/*
+ * Takes the oldest changes that wait, at most capacity: each is the finding as it is after the change (or, of one
+ * that is gone, as it was), with change and sequence set. They are the caller's from then on and counted as delivered. When
+ * fewer than capacity came, none waits any more. What does not fit into the queue is dropped, the oldest first: after a
+ * gap in sequence, btz_agent_findings() has what is true now. out: capacity elements, each stride bytes after the one
+ * before; stride: sizeof(btz_finding). count: receives how many were written; 0 is no error. Errors: BTZ_ERR_NULL,
+ * BTZ_ERR_SIZE: no change was taken. Threads: any; each change goes to one caller. Blocking: no; allocates. Since: 0.2
+ */
+btz_status btz_agent_check_changes(const struct btz_agent *agent,
+                                   struct btz_finding *out,
+                                   size_t stride,
+                                   size_t capacity,
+                                   size_t *count);
+
+/*
+ * The accounts of all changes since the agent was made; none is ever suppressed. out: set struct_size first. Errors:
+ * BTZ_ERR_SIZE. Threads: any. Blocking: no; no allocation. Since: 0.2
+ */
+btz_status btz_agent_check_accounting(const struct btz_agent *agent, struct btz_accounting *out);
+
+/*
+ * The same as BTZ_FINDING_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.2
+ */
+btz_status btz_finding_init(struct btz_finding *finding, uint32_t struct_size);
+
+/*
+ * What is found now, the host's first and then VM by VM; what passes, too. after: NULL to begin, or the last finding of
+ * the call before: VMs may come and go in between, and none is left out or told twice. It may lie in out. out: capacity
+ * elements, each stride bytes after the one before; stride: sizeof(btz_finding). count: receives how many were written;
+ * fewer than capacity is the end. total: receives how many there are in all, or NULL. Errors: BTZ_ERR_NULL,
+ * BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates. Since: 0.2
+ */
+btz_status btz_agent_findings(const struct btz_agent *agent,
+                              const struct btz_finding *after,
+                              struct btz_finding *out,
+                              size_t stride,
+                              size_t capacity,
+                              size_t *count,
+                              size_t *total);
+
+/*
+ * One finding in full as a JSON object: every facet with its verdict and what is expected, the evidence (where it was
+ * read, what was read, when), who waived it, and what it was before. The keys are those of `bartizan check --json`.
+ * rule: its name, length in bytes, no NUL needed. pid, start_ticks: of the VM as in btz_finding; pid 0 is the host, and
+ * start_ticks 0 whatever process has the PID now. buffer: capacity bytes, or NULL with capacity 0 to ask how many are
+ * needed. needed: receives that number, the NUL included; it may be another one in the next call. Errors:
+ * BTZ_ERR_NOT_FOUND: there is no such finding, or no longer; BTZ_ERR_BUFFER, BTZ_ERR_NULL, BTZ_ERR_ARGUMENT.
+ * Threads: any. Blocking: no; allocates. Since: 0.2
+ */
+btz_status btz_agent_finding(const struct btz_agent *agent,
+                             const char *rule,
+                             size_t length,
+                             int32_t pid,
+                             uint64_t start_ticks,
+                             char *buffer,
+                             size_t capacity,
+                             size_t *needed);
+
+/*
+ * The rules that the checks judge by: those of the library, and those of the configured folder, less those that are
+ * switched off. out, stride, capacity, total: as in btz_agent_vms(); stride: sizeof(btz_check). Errors: BTZ_ERR_NULL,
+ * BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates; before the first check, reads the rule files. Since: 0.2
+ */
+btz_status btz_agent_checks(const struct btz_agent *agent,
+                            struct btz_check *out,
+                            size_t stride,
+                            size_t capacity,
+                            size_t *total);
+
+/*
+ * One text about a rule. id: its name, length in bytes, no NUL needed. part: BTZ_CHECK_TEXT_*. buffer: capacity bytes,
+ * or NULL with capacity 0 to ask how many are needed. needed: receives that number, the NUL included. Errors:
+ * BTZ_ERR_NOT_FOUND: no rule is called so; BTZ_ERR_ARGUMENT, BTZ_ERR_BUFFER, BTZ_ERR_NULL.
+ * Threads: any. Blocking: no; allocates; before the first check, reads the rule files. Since: 0.2
+ */
+btz_status btz_agent_check_text(const struct btz_agent *agent,
+                                const char *id,
+                                size_t length,
+                                uint32_t part,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed);
+
+/*
+ * The same as BTZ_WAIVER_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.2
+ */
+btz_status btz_waiver_init(struct btz_waiver *waiver, uint32_t struct_size);
+
+/*
+ * Lets a finding pass: for a value, by somebody, until a day. It is taken up within a moment (when the host drives the
+ * agent: in the next btz_agent_check()), is told as BTZ_CHANGE_WAIVER, and holds while this agent lives; one that is to
+ * last is written to the waivers' file. waiver: set struct_size first. Errors: BTZ_ERR_ARGUMENT: it lacks an owner, a
+ * reason, a value or a last day; BTZ_ERR_NOT_FOUND: observed is NULL, and nothing was found there; BTZ_ERR_NULL,
+ * BTZ_ERR_SIZE. Threads: any. Blocking: no; allocates. Since: 0.2
+ */
+btz_status btz_agent_waive(const struct btz_agent *agent, const struct btz_waiver *waiver, struct btz_error *error);
+
+/*
+ * The same as BTZ_CHECK_STATE_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.2
+ */
+btz_status btz_check_state_init(struct btz_check_state *state, uint32_t struct_size);
+
+/*
+ * Works on the checks for about so many nanoseconds, on this thread: first a full run, then what has changed. Only for
+ * hosts that drive the agent: VMs come to the checks by btz_agent_maintain(). Call it every second or so, which costs
+ * next to nothing while nothing changes, and again when *more is 1; it may run beside btz_agent_step() and
+ * btz_agent_maintain() on other threads. budget_ns: one step that the kernel holds up is not cut short. more: receives
+ * 1 when there is more to do at once, else 0; may be NULL.
+ * Errors: BTZ_ERR_STATE while the agent's own threads run; BTZ_ERR_BUSY while another thread is in this call.
+ * Threads: any, one at a time. Blocking: as long as the kernel needs to read files. Since: 0.2
+ */
+btz_status btz_agent_check(struct btz_agent *agent, uint64_t budget_ns, uint32_t *more, struct btz_error *error);
+
+/*
+ * Asks for a full run of all checks, soon; btz_check_state.sweeps grows when one is done. Full runs come by themselves
+ * every checks.sweep_s, and what changed in between is noticed without one. When the host drives the agent,
+ * btz_agent_check() does the work. Errors: none of its own. Threads: any. Blocking: no. Since: 0.2
+ */
+btz_status btz_agent_check_sweep(const struct btz_agent *agent);
+
+/*
+ * How far the checks have come. out: set struct_size first. Errors: BTZ_ERR_SIZE. Threads: any. Blocking: no.
+ * Since: 0.2
+ */
+btz_status btz_agent_check_state(const struct btz_agent *agent, struct btz_check_state *out);
+
+/*
  * Receives the library's log from now on, in place of any hook before. There is none unless this is called, and the
  * library never writes to standard output or standard error. hook: NULL ends it. user: passed on, never looked at.
  * level: BTZ_LOG_*, the most talkative level wanted. When this returns BTZ_OK, the hook before is not running and will
@@ -1104,7 +1515,7 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_ERROR_INIT \
     { sizeof(btz_error), 0, { 0 } }
 #define BTZ_OPTIONS_INIT \
-    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define BTZ_METRIC_INIT \
     { sizeof(btz_metric), 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 } }
 #define BTZ_VM_INIT \
@@ -1126,7 +1537,15 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_RULE_INIT \
     { sizeof(btz_rule), 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 } }
 #define BTZ_COST_INIT \
-    { sizeof(btz_cost), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(btz_cost), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_CHECK_INIT \
+    { sizeof(btz_check), 0, 0, 0, { 0 }, { 0 }, { 0 } }
+#define BTZ_FINDING_INIT \
+    { sizeof(btz_finding), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+#define BTZ_CHECK_STATE_INIT \
+    { sizeof(btz_check_state), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_WAIVER_INIT \
+    { sizeof(btz_waiver), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /*
  * The host, and the agent itself: entities that are always there. "No value" in a raw value.

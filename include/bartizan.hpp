@@ -181,7 +181,39 @@ result<std::vector<T>> list(Call call) {
     }
 }
 
+/* A text whose length is only known once it was asked for; it may grow between two calls. */
+template <typename Call>
+result<std::string> text(Call call) {
+    std::string text;
+    std::size_t needed = 0;
+    btz_status status = call(static_cast<char *>(nullptr), std::size_t{0}, &needed);
+    do {
+        text.resize(status == BTZ_OK || status == BTZ_ERR_BUFFER ? needed : 0);
+        if (text.empty()) {
+            return bare(status);
+        }
+        status = call(text.data(), text.size(), &needed);
+    } while (status != BTZ_OK);
+    text.resize(needed - 1);
+    return text;
+}
+
 } // namespace detail
+
+/* Somebody answers for a finding: for what was observed, until a day. */
+struct waiver {
+    std::string rule;
+    /* "host", or a VM's name or UUID. */
+    std::string subject = "host";
+    std::string owner;
+    std::string reason;
+    /* The last day it holds, YYYY-MM-DD, UTC. */
+    std::string expires;
+    /* Empty: what is found now. */
+    std::string observed = {};
+    /* Where it was decided. */
+    std::string ticket = {};
+};
 
 /* A configuration. One thread at a time; agents copy it. */
 class config {
@@ -221,17 +253,9 @@ public:
                               [&](auto *out) { return btz_config_fingerprint(handle(), out->data()); });
     }
     result<std::string> to_toml() const {
-        std::size_t needed = 0;
-        btz_status status = btz_config_to_toml(handle(), nullptr, 0, &needed);
-        std::string text(needed, '\0');
-        if (status == BTZ_OK) {
-            status = btz_config_to_toml(handle(), text.data(), text.size(), &needed);
-        }
-        if (status != BTZ_OK) {
-            return detail::bare(status);
-        }
-        text.resize(needed - 1);
-        return text;
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_config_to_toml(handle(), buffer, capacity, needed);
+        });
     }
     result<std::vector<btz_rule>> rules() const {
         return detail::list<btz_rule>([&](auto *out, auto stride, auto capacity, auto *total) {
@@ -364,6 +388,93 @@ public:
         return detail::filled(btz_accounting BTZ_ACCOUNTING_INIT,
                               [&](auto *out) { return btz_agent_accounting(handle(), out); });
     }
+    /* Checks of isolation and configuration: the rules. */
+    result<std::vector<btz_check>> checks() const {
+        return detail::list<btz_check>([&](auto *out, auto stride, auto capacity, auto *total) {
+            return btz_agent_checks(handle(), out, stride, capacity, total);
+        });
+    }
+    /* One text about a rule: BTZ_CHECK_TEXT_*. */
+    result<std::string> check_text(std::string_view id, uint32_t part) const {
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_agent_check_text(handle(), id.data(), id.size(), part, buffer, capacity, needed);
+        });
+    }
+    /* What is found now: the host's first, then VM by VM; what passes, too. */
+    result<std::vector<btz_finding>> findings() const {
+        constexpr std::size_t batch = 256;
+        std::vector<btz_finding> found;
+        for (std::size_t count = batch; count == batch;) {
+            const std::size_t before = found.size();
+            const btz_finding last = before == 0 ? btz_finding BTZ_FINDING_INIT : found.back();
+            found.resize(before + batch);
+            const btz_status status = btz_agent_findings(handle(), before == 0 ? nullptr : &last, &found[before],
+                                                         sizeof(btz_finding), batch, &count, nullptr);
+            if (status != BTZ_OK) {
+                return detail::bare(status);
+            }
+            found.resize(before + count);
+        }
+        return found;
+    }
+    /* A finding in full, as JSON: with its evidence. */
+    result<std::string> finding_json(const btz_finding &of) const {
+        const std::string_view rule = of.rule;
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_agent_finding(handle(), rule.data(), rule.size(), of.pid, of.start_ticks, buffer, capacity, needed);
+        });
+    }
+    /* To be polled, neither read nor closed; negative: a BTZ_ERR_*. */
+    int check_fd() const noexcept { return btz_agent_check_fd(handle()); }
+    /* The oldest changes that wait, at most so many: they are the caller's. */
+    result<std::vector<btz_finding>> check_changes(std::size_t count_max = 64) {
+        std::vector<btz_finding> taken(count_max);
+        std::size_t count = 0;
+        const btz_status status =
+            btz_agent_check_changes(handle(), taken.data(), sizeof(btz_finding), taken.size(), &count);
+        if (status != BTZ_OK) {
+            return detail::bare(status);
+        }
+        taken.resize(count);
+        return taken;
+    }
+    result<btz_accounting> check_accounting() const {
+        return detail::filled(btz_accounting BTZ_ACCOUNTING_INIT,
+                              [&](auto *out) { return btz_agent_check_accounting(handle(), out); });
+    }
+    result<btz_check_state> check_state() const {
+        return detail::filled(btz_check_state BTZ_CHECK_STATE_INIT,
+                              [&](auto *out) { return btz_agent_check_state(handle(), out); });
+    }
+    /* A full run, soon. */
+    result<void> sweep_checks() {
+        const btz_status status = btz_agent_check_sweep(handle());
+        return status == BTZ_OK ? result<void>() : result<void>(detail::bare(status));
+    }
+    /* Works on the checks, on this thread; whether there is more to do at once. */
+    result<bool> check(std::chrono::nanoseconds budget) {
+        const auto ns = budget.count() < 0 ? uint64_t{0} : static_cast<uint64_t>(budget.count());
+        uint32_t more = 0;
+        auto done = detail::told([&](btz_error *error) { return btz_agent_check(handle(), ns, &more, error); });
+        if (!done) {
+            return done.error();
+        }
+        return more != 0;
+    }
+    result<void> waive(const waiver &given) {
+        btz_waiver waiver = BTZ_WAIVER_INIT;
+        waiver.rule = given.rule.data(), waiver.rule_length = given.rule.size();
+        waiver.subject = given.subject.data(), waiver.subject_length = given.subject.size();
+        waiver.owner = given.owner.data(), waiver.owner_length = given.owner.size();
+        waiver.reason = given.reason.data(), waiver.reason_length = given.reason.size();
+        waiver.expires = given.expires.data(), waiver.expires_length = given.expires.size();
+        waiver.ticket = given.ticket.data(), waiver.ticket_length = given.ticket.size();
+        if (!given.observed.empty()) {
+            waiver.observed = given.observed.data(), waiver.observed_length = given.observed.size();
+        }
+        return detail::told([&](btz_error *error) { return btz_agent_waive(handle(), &waiver, error); });
+    }
+
     result<btz_cost> cost() const {
         return detail::filled(btz_cost BTZ_COST_INIT, [&](auto *out) { return btz_agent_cost(handle(), out); });
     }

@@ -1662,5 +1662,27 @@
 #define BTZ_METRIC_AGENT_UEVENT_OVERRUNS 10022
 /* agent_full_scans (counter): Scans of all processes for VMs. */
 #define BTZ_METRIC_AGENT_FULL_SCANS 10023
+/* agent_checks_cpu_seconds (counter): CPU time spent on checks of isolation and configuration. */
+#define BTZ_METRIC_AGENT_CHECKS_CPU 10024
+/* agent_checks_sweeps (counter): Full runs of all checks that were completed. */
+#define BTZ_METRIC_AGENT_CHECKS_SWEEPS 10025
+/* agent_checks_passed: Findings of checks that pass. */
+#define BTZ_METRIC_AGENT_CHECKS_PASSED 10026
+/* agent_checks_failed: Findings of checks that fail, those that are waived included. */
+#define BTZ_METRIC_AGENT_CHECKS_FAILED 10027
+/* agent_checks_unknown: Findings of checks that could not be judged because something could not be read. */
+#define BTZ_METRIC_AGENT_CHECKS_UNKNOWN 10028
+/* agent_checks_errors: Checks that are broken: rule files with mistakes, rules that failed. */
+#define BTZ_METRIC_AGENT_CHECKS_ERRORS 10029
+/* agent_checks_waived: Findings that fail and that somebody answers for. */
+#define BTZ_METRIC_AGENT_CHECKS_WAIVED 10030
+/* agent_checks_changes_produced (counter): Changes of findings. */
+#define BTZ_METRIC_AGENT_CHECKS_CHANGES_PRODUCED 10031
+/* agent_checks_changes_delivered (counter): Changes of findings handed to a consumer. */
+#define BTZ_METRIC_AGENT_CHECKS_CHANGES_DELIVERED 10032
+/* agent_checks_changes_dropped (counter): Changes of findings lost because nobody took them. */
+#define BTZ_METRIC_AGENT_CHECKS_CHANGES_DROPPED 10033
+/* agent_checks_changes_in_flight: Changes of findings that wait to be taken. */
+#define BTZ_METRIC_AGENT_CHECKS_CHANGES_IN_FLIGHT 10034
 
 #endif /* BARTIZAN_METRICS_H */

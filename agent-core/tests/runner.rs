@@ -47,7 +47,7 @@ fn own_threads() -> Vec<(String, bool)> {
 
 // One test, since threads of this process are counted.
 #[test]
-fn it_runs_on_two_threads_that_block_signals_and_stops_and_starts_again() {
+fn it_runs_on_three_threads_that_block_signals_and_stops_and_starts_again() {
     let mut agent = agent(20);
     assert_eq!(agent.state(), AgentState::Idle);
     agent.start().expect("start");
@@ -57,7 +57,7 @@ fn it_runs_on_two_threads_that_block_signals_and_stops_and_starts_again() {
     assert_eq!(agent.maintain(), Err(RunnerError::Running));
     assert!(proc::wait_until(LONG, || ticks(&agent) >= 5));
     let threads = own_threads();
-    assert_eq!(threads.len(), 2, "{threads:?}");
+    assert_eq!(threads.len(), 3, "{threads:?}");
     assert!(threads.iter().all(|(_, blocked)| *blocked), "{threads:?}");
 
     agent.stop(LONG).expect("stop");

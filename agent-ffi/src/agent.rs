@@ -42,6 +42,7 @@ pub struct btz_agent {
     agent: RwLock<Option<Agent>>,
     pub(crate) reader: Reader,
     alert_fd: RawFd,
+    pub(crate) check_fd: RawFd,
     maintenance_fd: RawFd,
 }
 
@@ -55,7 +56,7 @@ impl btz_agent {
     }
 
     /// What the host drives: shared.
-    fn driven(&self, run: impl FnOnce(&Agent) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn driven(&self, run: impl FnOnce(&Agent) -> Result<(), Failure>) -> Result<(), Failure> {
         let agent = self.agent.try_read().ok_or_else(busy)?;
         agent.as_ref().map_or_else(|| Err(entry::dead()), run)
     }
@@ -130,6 +131,7 @@ pub unsafe extern "C" fn btz_agent_new(
             calls: AtomicU32::new(0),
             faulted: AtomicBool::new(false),
             alert_fd: reader.alerts().fd().as_raw_fd(),
+            check_fd: reader.checks().fd().as_raw_fd(),
             maintenance_fd: agent.maintenance_fd().as_raw_fd(),
             agent: RwLock::new(Some(agent)),
             reader,
@@ -140,8 +142,9 @@ pub unsafe extern "C" fn btz_agent_new(
     })
 }
 
-/// Starts two threads of the agent's own: one samples, one does what may block. They block all signals and their names
-/// begin with "btz-". From then on there is nothing to drive: poll btz_agent_alert_fd().
+/// Starts three threads of the agent's own: one samples, one does what may block, one checks. They block all signals and
+/// their names begin with "btz-". From then on there is nothing to drive: poll btz_agent_alert_fd(), and
+/// btz_agent_check_fd() for what the checks find.
 /// Errors: BTZ_ERR_STATE when they run already, BTZ_ERR_BUSY, BTZ_ERR_SYSTEM.
 /// Threads: any. Blocking: no. Since: 0.1
 #[unsafe(no_mangle)]
@@ -225,7 +228,7 @@ pub unsafe extern "C" fn btz_agent_maintenance_fd(agent: *const btz_agent) -> i3
     unsafe { descriptor(agent, |agent| agent.maintenance_fd) }
 }
 
-unsafe fn descriptor(agent: *const btz_agent, choose: impl FnOnce(&btz_agent) -> RawFd) -> i32 {
+pub(crate) unsafe fn descriptor(agent: *const btz_agent, choose: impl FnOnce(&btz_agent) -> RawFd) -> i32 {
     let mut fd = -1;
     let choose = |agent: &btz_agent| {
         fd = choose(agent);

@@ -103,7 +103,7 @@ pub struct btz_cost {
     pub sampler_cpu_ns: u64,
     /// CPU time spent on what may block, in nanoseconds.
     pub planner_cpu_ns: u64,
-    /// Both, over the last minute, in millionths of one core.
+    /// These two and the checks, over the last minute, in millionths of one core.
     pub cpu_ppm: u64,
     /// Memory set aside when the agent was made, in bytes.
     pub memory_reserved_bytes: u64,
@@ -111,6 +111,8 @@ pub struct btz_cost {
     pub descriptors: u64,
     /// VMs that were seen but not watched because a declared limit was reached, since the start.
     pub vms_refused: u64,
+    /// CPU time spent on checks, in nanoseconds. Since: 0.2
+    pub checks_cpu_ns: u64,
 }
 
 size::sized!(btz_alert = 536, btz_accounting = 48, btz_cost = 72);
@@ -210,6 +212,7 @@ pub unsafe extern "C" fn btz_agent_cost(agent: *const btz_agent, out: *mut btz_c
             memory_reserved_bytes: cost.memory_reserved_bytes,
             descriptors: own(agent::DESCRIPTORS),
             vms_refused: cost.vms_refused,
+            checks_cpu_ns: cost.checks_cpu_ns,
         };
         // SAFETY: the contract: NULL, or a struct of the size it says.
         unsafe { size::write_out(out, cost) }

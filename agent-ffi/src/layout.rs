@@ -3,6 +3,10 @@
 
 use crate::alerts::{btz_accounting, btz_alert, btz_cost};
 use crate::catalogue::btz_metric;
+use crate::checks::findings::btz_finding;
+use crate::checks::rules::btz_check;
+use crate::checks::waive::btz_waiver;
+use crate::checks::work::btz_check_state;
 use crate::entities::{btz_part, btz_source, btz_vm};
 use crate::error::btz_error;
 use crate::options::btz_options;
@@ -42,6 +46,8 @@ impl Shape for i32 {}
 impl Shape for u64 {}
 impl Shape for i64 {}
 impl Shape for f64 {}
+impl Shape for usize {}
+impl<T> Shape for *const T {}
 impl<T, const N: usize> Shape for [T; N] {
     const ARRAY: bool = true;
 }
@@ -111,6 +117,9 @@ pub const LAYOUTS: &[Layout] = &[
         without_kvm,
         cpu_permille,
         alerts_per_rule_per_minute_max,
+        checks,
+        checks_sweep_s,
+        checks_slice_ms,
     }),
     layout!(btz_metric {
         struct_size,
@@ -193,5 +202,66 @@ pub const LAYOUTS: &[Layout] = &[
         memory_reserved_bytes,
         descriptors,
         vms_refused,
+        checks_cpu_ns,
+    }),
+    layout!(btz_check { struct_size, severity, scope, facets, id, group, title }),
+    layout!(btz_finding {
+        struct_size,
+        verdict,
+        severity,
+        scope,
+        flags,
+        change,
+        sequence,
+        entity,
+        pid,
+        flaps,
+        start_ticks,
+        first_seen_wall_ns,
+        changed_wall_ns,
+        runtime,
+        persisted,
+        before,
+        reserved,
+        uuid,
+        rule,
+        subject,
+        tenant,
+        owner,
+        expires,
+        reason,
+    }),
+    layout!(btz_check_state {
+        struct_size,
+        enabled,
+        sweeps,
+        swept_wall_ns,
+        cpu_ns,
+        facts,
+        watched,
+        passed,
+        failed,
+        unknown,
+        errors,
+        not_applicable,
+        waived,
+    }),
+    layout!(btz_waiver {
+        struct_size,
+        reserved,
+        rule,
+        rule_length,
+        subject,
+        subject_length,
+        observed,
+        observed_length,
+        owner,
+        owner_length,
+        reason,
+        reason_length,
+        expires,
+        expires_length,
+        ticket,
+        ticket_length,
     }),
 ];

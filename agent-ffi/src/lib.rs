@@ -42,6 +42,8 @@ pub mod alerts;
 
 pub mod rules;
 
+pub mod checks;
+
 pub mod log_hook;
 
 mod entry;

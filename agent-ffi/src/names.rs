@@ -2,6 +2,7 @@
 
 use crate::status::{self, btz_status};
 use bartizan_core::alerts::Severity;
+use bartizan_core::checks::{self, ChangeKind, Verdict};
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::VmmKind;
 use bartizan_core::sampling::metrics::{Scope, Source};
@@ -47,6 +48,14 @@ static SEVERITIES: &[[u8; WIDTH]] = words!(SEVERITY_ALL, 3, Severity::name);
 const VMM_ALL: [VmmKind; 5] =
     [VmmKind::Other, VmmKind::Qemu, VmmKind::Firecracker, VmmKind::CloudHypervisor, VmmKind::Crosvm];
 static VMMS: &[[u8; WIDTH]] = words!(VMM_ALL, 5, VmmKind::name);
+
+static VERDICTS: &[[u8; WIDTH]] = words!(Verdict::ALL, 5, Verdict::name);
+static CHECK_SEVERITIES: &[[u8; WIDTH]] = words!(checks::Severity::ALL, 5, checks::Severity::name);
+const CHECK_SCOPE_ALL: [checks::Scope; 3] = [checks::Scope::Host, checks::Scope::Vm, checks::Scope::Vms];
+static CHECK_SCOPES: &[[u8; WIDTH]] = words!(CHECK_SCOPE_ALL, 3, checks::Scope::name);
+const CHANGE_ALL: [ChangeKind; 5] =
+    [ChangeKind::New, ChangeKind::Verdict, ChangeKind::Value, ChangeKind::Waiver, ChangeKind::Gone];
+static CHANGES: &[[u8; WIDTH]] = words!(CHANGE_ALL, 5, ChangeKind::name);
 
 /// The word of a number, or "unknown".
 fn word(words: &'static [[u8; WIDTH]], number: u32, first: u32) -> *const c_char {
@@ -98,6 +107,34 @@ pub extern "C" fn btz_vmm_name(vmm: u32) -> *const c_char {
     word(VMMS, vmm, 0)
 }
 
+/// The word for a BTZ_VERDICT_*, such as "not-applicable"; "unknown" for what is none. Static text. Never fails.
+/// Threads: any. Blocking: no. Since: 0.2
+#[unsafe(no_mangle)]
+pub extern "C" fn btz_verdict_name(verdict: u32) -> *const c_char {
+    word(VERDICTS, verdict, 1)
+}
+
+/// The word for a BTZ_CHECK_SEVERITY_*, such as "high"; "unknown" for what is none. Static text. Never fails.
+/// Threads: any. Blocking: no. Since: 0.2
+#[unsafe(no_mangle)]
+pub extern "C" fn btz_check_severity_name(severity: u32) -> *const c_char {
+    word(CHECK_SEVERITIES, severity, 1)
+}
+
+/// The word for a BTZ_CHECK_SCOPE_*, such as "vms"; "unknown" for what is none. Static text. Never fails.
+/// Threads: any. Blocking: no. Since: 0.2
+#[unsafe(no_mangle)]
+pub extern "C" fn btz_check_scope_name(scope: u32) -> *const c_char {
+    word(CHECK_SCOPES, scope, 1)
+}
+
+/// The word for a BTZ_CHANGE_*, such as "verdict"; "unknown" for what is none. Static text. Never fails.
+/// Threads: any. Blocking: no. Since: 0.2
+#[unsafe(no_mangle)]
+pub extern "C" fn btz_change_name(change: u32) -> *const c_char {
+    word(CHANGES, change, 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +162,18 @@ mod tests {
         for vmm in VMM_ALL {
             assert_eq!(text(btz_vmm_name(vmm as u32)), vmm.name());
         }
+        for verdict in Verdict::ALL {
+            assert_eq!(text(btz_verdict_name(verdict as u32)), verdict.name());
+        }
+        for severity in checks::Severity::ALL {
+            assert_eq!(text(btz_check_severity_name(severity as u32)), severity.name());
+        }
+        for scope in CHECK_SCOPE_ALL {
+            assert_eq!(text(btz_check_scope_name(scope as u32)), scope.name());
+        }
+        for change in CHANGE_ALL {
+            assert_eq!(text(btz_change_name(change as u32)), change.name());
+        }
         assert_eq!(text(btz_status_name(-7)), "BTZ_ERR_FORKED");
         for wrong in [
             btz_status_name(1),
@@ -134,6 +183,10 @@ mod tests {
             btz_source_name(u32::MAX),
             btz_severity_name(0),
             btz_vmm_name(5),
+            btz_verdict_name(0),
+            btz_check_severity_name(6),
+            btz_check_scope_name(0),
+            btz_change_name(6),
         ] {
             assert_eq!(text(wrong), "unknown");
         }

@@ -79,6 +79,12 @@ pub struct btz_options {
     pub cpu_permille: u32,
     /// alerts.per_rule_per_minute_max: more alerts than that are suppressed, and counted.
     pub alerts_per_rule_per_minute_max: u32,
+    /// checks.enabled: whether isolation and configuration are checked; BTZ_ON or BTZ_ZERO. Since: 0.2
+    pub checks: u32,
+    /// checks.sweep_s: seconds between two full runs of the checks. Since: 0.2
+    pub checks_sweep_s: u32,
+    /// checks.slice_ms: checks work so long at a time, and pause for nine times as long. Since: 0.2
+    pub checks_slice_ms: u32,
 }
 
 size::sized!(btz_options = 88);
@@ -92,7 +98,7 @@ pub unsafe extern "C" fn btz_options_init(options: *mut btz_options, struct_size
 }
 
 /// Every number that is only a number, with its place in the configuration.
-fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mut u32, &'a mut u32); 17] {
+fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mut u32, &'a mut u32); 19] {
     let btz_options {
         vms,
         vcpus,
@@ -111,11 +117,14 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
         full_scan_s,
         cpu_permille,
         alerts_per_rule_per_minute_max,
+        checks_sweep_s,
+        checks_slice_ms,
         struct_size: _,
         perf_events: _,
         thread_tier: _,
         kvm_tier: _,
         without_kvm: _,
+        checks: _,
     } = options;
     let limits = &mut config.limits;
     let sampling = &mut config.sampling;
@@ -137,6 +146,8 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
         (full_scan_s, &mut config.discovery.full_scan_s),
         (cpu_permille, &mut config.budget.cpu_permille),
         (alerts_per_rule_per_minute_max, &mut config.alerts.per_rule_per_minute_max),
+        (checks_sweep_s, &mut config.checks.sweep_s),
+        (checks_slice_ms, &mut config.checks.slice_ms),
     ]
 }
 
@@ -165,6 +176,7 @@ pub(crate) fn apply(mut options: btz_options, config: &mut Config) -> Outcome {
     }
     switch("perf_events", options.perf_events, &mut config.sampling.perf_events)?;
     switch("without_kvm", options.without_kvm, &mut config.discovery.without_kvm)?;
+    switch("checks", options.checks, &mut config.checks.enabled)?;
     choice("thread_tier", options.thread_tier, &THREAD_TIERS, &mut config.sampling.thread_tier)?;
     choice("kvm_tier", options.kvm_tier, &KVM_TIERS, &mut config.sampling.kvm_tier)
 }
@@ -198,6 +210,7 @@ pub(crate) fn effective(config: &Config) -> btz_options {
     let on = |setting| if setting { BTZ_ON } else { BTZ_ZERO };
     options.perf_events = on(config.sampling.perf_events);
     options.without_kvm = on(config.discovery.without_kvm);
+    options.checks = on(config.checks.enabled);
     options.thread_tier = number_of(&THREAD_TIERS, config.sampling.thread_tier);
     options.kvm_tier = number_of(&KVM_TIERS, config.sampling.kvm_tier);
     options
@@ -223,11 +236,12 @@ mod tests {
         options.kvm_tier = BTZ_KVM_TIER_OFF;
         options.perf_events = BTZ_ZERO;
         options.without_kvm = BTZ_ZERO;
+        options.checks = BTZ_ZERO;
         apply(options, &mut config).expect("applies");
         let mut other = Config::default();
         apply(effective(&config), &mut other).expect("applies");
         assert_eq!(other, config);
-        assert_eq!(RANGES.len(), 17, "a number was added to the configuration: add it to btz_options");
+        assert_eq!(RANGES.len(), 19, "a number was added to the configuration: add it to btz_options");
     }
 
     #[test]

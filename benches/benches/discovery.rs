@@ -1,19 +1,25 @@
 //! What it costs in a tick to notice that no VM came or went, and what it costs the cold side to look into one.
 //!
-//! The idle cost is that of the two things a tick does for it: one `epoll_wait` over the pidfds of all VMs, and the
-//! comparison of the last PID, which `/proc/loadavg` brings along and thus costs no call of its own. Both variants that
-//! are compared read that file first, as a tick does; the difference between them is the cost.
+//! An agent on its own threads learns of exits from the sleep between two ticks: what is measured is how much dearer that
+//! sleep is than the same without any VM. Where a host drives the ticks, each asks the set of pidfds.
+//! New PIDs cost a comparison: `/proc/loadavg`, which is read anyway, brings the last one along. Both variants that are
+//! compared read that file, as a tick does; the difference between them is the cost.
 
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{Mode, Samples, Variant, compare, is_quick, median};
 use bartizan_core::config::Config;
+use bartizan_core::engine::{Wakes, Woken};
 use bartizan_core::sampling::discovery::inspect::{Evidence, Inspection, inspect};
 use bartizan_core::sampling::discovery::scan;
+use bartizan_core::sampling::frame::Entity;
+use bartizan_core::sampling::metrics::Scope;
+use bartizan_core::sys::clock::Clock;
 use bartizan_core::sys::pidfd;
 use bartizan_testkit::herd::Herd;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::EpollEvent;
 use std::fs::File;
 use std::hint::black_box;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -46,6 +52,80 @@ fn idle_row(samples: &[Samples], mode: Mode) -> Row {
     }
 }
 
+/// What a tick does that looks for new PIDs and finds none.
+struct LastPid {
+    loadavg: File,
+    wanted: AtomicBool,
+    last: AtomicU32,
+    seen: u32,
+}
+
+impl LastPid {
+    fn open() -> Self {
+        let loadavg = File::open("/proc/loadavg").expect("/proc/loadavg");
+        Self { loadavg, wanted: AtomicBool::new(true), last: AtomicU32::new(7), seen: 7 }
+    }
+
+    fn read(&self) {
+        let mut buffer = [0; 64];
+        black_box(self.loadavg.read_at(&mut buffer, 0).expect("a read"));
+    }
+
+    fn compare(&mut self) {
+        if black_box(self.wanted.load(Relaxed)) && black_box(self.last.load(Relaxed)) != self.seen {
+            self.seen = self.last.load(Relaxed);
+        }
+    }
+}
+
+fn rounds() -> u32 {
+    if is_quick() { 30 } else { 100 }
+}
+
+/// The sampler's sleep, beside the same sleep that watches no process. A hot one is over before it begins.
+fn asleep(vms: usize, wakes: &Wakes, mode: Mode) -> Row {
+    let clock = Clock::System;
+    let (pause, inner) = match mode {
+        Mode::Hot { .. } => (Duration::ZERO, mode),
+        // The variants sleep themselves.
+        Mode::Cold { pause } => (pause, Mode::Cold { pause: Duration::ZERO }),
+    };
+    let pause_ns = u64::try_from(pause.as_nanos()).expect("a short pause");
+    let none = Wakes::new().expect("a set of descriptors");
+    let sleep = |wakes: &Wakes| {
+        let woken = wakes.sleep_until(&clock, clock.mono_ns() + pause_ns);
+        assert_eq!(woken, Woken::Deadline { exited: false }, "a member of the herd died");
+    };
+    let (mut with, without) = (LastPid::open(), LastPid::open());
+    let mut variants = [
+        Variant::new(format!("{vms} VMs, own threads: no exit, no new PID"), || {
+            sleep(wakes);
+            with.read();
+            with.compare();
+        }),
+        Variant::new("the sleep and the file alone", || {
+            sleep(&none);
+            without.read();
+        }),
+    ];
+    idle_row(&compare(inner, rounds(), &mut variants), mode)
+}
+
+/// The set asked in the tick, as it must be where the sleep is the host's.
+fn asked(vms: usize, wakes: &Wakes, mode: Mode) -> Row {
+    let mut events = [EpollEvent::empty(); 64];
+    let (mut with, without) = (LastPid::open(), LastPid::open());
+    let mut variants = [
+        Variant::new(format!("{vms} VMs, driven by a host: the same"), || {
+            with.read();
+            assert_eq!(wakes.ready(&mut events), 0, "a member of the herd died");
+            with.compare();
+        }),
+        Variant::new("the file alone", || without.read()),
+    ];
+    idle_row(&compare(mode, rounds(), &mut variants), mode)
+}
+
 fn main() {
     let mut report = Report::new("Discovery: noticing that nothing came or went (CPU time of the thread)");
     let sizes: &[usize] = if is_quick() { &[16] } else { &[64, 256, 1_000] };
@@ -53,34 +133,15 @@ fn main() {
     for vms in sizes {
         let herd = Herd::builder(*vms).threads(6).start().expect("a herd");
         let pids: Vec<i32> = herd.pids().iter().filter_map(|pid| i32::try_from(*pid).ok()).collect();
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("epoll");
         let pidfds: Vec<_> = pids.iter().map(|pid| pidfd::open(*pid).expect("a pidfd")).collect();
-        for fd in &pidfds {
-            epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 1)).expect("epoll_ctl");
+        let wakes = Wakes::new().expect("a set of descriptors");
+        for (row, pidfd) in (0..).zip(&pidfds) {
+            let vm = Entity { scope: Scope::Vm, row, generation: 1 };
+            wakes.watch(pidfd.as_fd(), vm).expect("epoll_ctl");
         }
-        let mut events = [EpollEvent::empty(); 64];
-        let (wanted, last_pid) = (AtomicBool::new(true), AtomicU32::new(7));
-        let mut seen = 7;
-        let loadavg = File::open("/proc/loadavg").expect("/proc/loadavg");
-        let read = || {
-            let mut buffer = [0; 64];
-            black_box(loadavg.read_at(&mut buffer, 0).expect("a read"));
-        };
         for mode in [Mode::Hot { batch: 2_000 }, cold] {
-            let idle = Variant::new(format!("{vms} VMs: exits and new PIDs, nothing new"), || {
-                read();
-                let ready = epoll.wait(&mut events, EpollTimeout::ZERO).expect("epoll_wait");
-                assert_eq!(ready, 0, "a member of the herd died");
-                if black_box(wanted.load(Relaxed)) && black_box(last_pid.load(Relaxed)) != seen {
-                    seen = last_pid.load(Relaxed);
-                }
-            });
-            let nothing = Variant::new("the file alone", || {
-                read();
-                black_box(wanted.load(Relaxed));
-            });
-            let rounds = if is_quick() { 30 } else { 60 };
-            report.push(idle_row(&compare(mode, rounds, &mut [idle, nothing]), mode));
+            report.push(asleep(*vms, &wakes, mode));
+            report.push(asked(*vms, &wakes, mode));
         }
 
         let config = Config::default();

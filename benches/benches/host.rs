@@ -1,6 +1,7 @@
 //! One tick of the host's nine basic files, beside bare `pread`s of the same files and beside what others take.
 
 use bartizan_benches::cpu::{Peer, as_f64};
+use bartizan_benches::http;
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{Mode, Samples, Variant, compare, is_quick};
 use bartizan_core::config::Config;
@@ -8,8 +9,6 @@ use bartizan_core::sampling::frame::{Frame, FrameWriter, Tick};
 use bartizan_core::sampling::host::{HostLabels, HostPlan};
 use bartizan_core::sys::clock::Clock;
 use bartizan_core::sys::file::KeptFile;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -146,13 +145,20 @@ fn main() {
         push(&mut report, mode, &samples[1], Some((&samples[0], "bare pread")), Goal::AtMost(goal));
         peer(&mut report, mode, &samples[2], &samples[1], 3.5);
         peer(&mut report, mode, &samples[3], &samples[1], 5.0);
-        report.remark(format!(
-            "{}: the bare preads alone are {:.2} times cheaper than the procfs crate: no reader of these files can do better",
-            mode.name(),
-            samples[2].times(&samples[0])
-        ));
+        let bound = |report: &mut Report, peer: &Samples| {
+            report.remark(format!(
+                "{}: the bare preads alone are {:.2} times cheaper than {}: no reader of these files can do better",
+                mode.name(),
+                peer.times(&samples[0]),
+                peer.name
+            ));
+        };
+        bound(&mut report, &samples[2]);
         match psutil(mode, rounds) {
-            Ok(psutil) => peer(&mut report, mode, &psutil, &samples[1], 5.0),
+            Ok(psutil) => {
+                peer(&mut report, mode, &psutil, &samples[1], 5.0);
+                bound(&mut report, &psutil);
+            }
             Err(why) => report.remark(format!("psutil is not measured: {why}")),
         }
         match node_exporter(mode, rounds) {
@@ -223,10 +229,7 @@ for _ in range(rounds):
 
 /// CPU time of the exporter's process per scrape.
 fn node_exporter(mode: Mode, rounds: u32) -> Result<Samples, String> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| error.to_string())?
-        .port();
+    let port = http::free_port()?;
     let child = Command::new("prometheus-node-exporter")
         .arg("--collector.disable-defaults")
         .args(COLLECTORS.map(|collector| format!("--collector.{collector}")))
@@ -264,14 +267,6 @@ fn node_exporter(mode: Mode, rounds: u32) -> Result<Samples, String> {
 }
 
 fn scrape(port: u16) -> Result<usize, String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .map_err(|error| error.to_string())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).map_err(|error| error.to_string())?;
-    if answer.len() < 1_000 || !answer.starts_with(b"HTTP/1.1 200") {
-        return Err(format!("an answer of {} bytes", answer.len()));
-    }
-    Ok(answer.len())
+    let answer = http::get(port, "/metrics")?;
+    if answer.len() < 1_000 { Err(format!("an answer of {} bytes", answer.len())) } else { Ok(answer.len()) }
 }

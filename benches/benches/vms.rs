@@ -50,8 +50,10 @@ impl Plans {
         let clock = Clock::System;
         self.number += 1;
         let tick = Tick { number: self.number, mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() };
-        for plan in &mut self.vms {
-            let pulse = plan.sample(tick, self.pace, &mut self.scratch, &mut self.writer);
+        for at in 0..self.vms.len() {
+            // As the agent's own loop does.
+            VmPlan::prefetch(self.vms.get(at + 1), self.vms.get(at + 2));
+            let pulse = self.vms[at].sample(tick, self.pace, &mut self.scratch, &mut self.writer);
             assert!(!pulse.vanished, "a VM of the herd is gone");
         }
         self.writer.finish(tick);

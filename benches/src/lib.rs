@@ -3,8 +3,12 @@
 //! Everything is CPU time, not wall time: waiting for a core that somebody else uses is not counted. Rounds of the
 //! things compared are interleaved, and ratios are medians of neighbouring rounds, so that noise hits all alike.
 
+pub mod chart;
 pub mod cpu;
+pub mod http;
+pub mod peers;
 pub mod report;
+pub mod tree;
 
 use std::time::Duration;
 

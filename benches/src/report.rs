@@ -76,6 +76,12 @@ impl Report {
         self.remarks.push(remark.into());
     }
 
+    /// The figure of the first line of this name; not a number when there is none.
+    #[must_use]
+    pub fn value_of(&self, name: &str) -> f64 {
+        self.rows.iter().find(|row| row.name == name).map_or(f64::NAN, |row| row.value)
+    }
+
     /// The table.
     #[must_use]
     pub fn text(&self) -> String {

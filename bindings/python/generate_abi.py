@@ -39,6 +39,11 @@ ENUMERATIONS = {
     "BTZ_LOG_": ("LogLevel", "How much a line of the library's log matters."),
     "BTZ_THREAD_TIER_": ("ThreadTier", "How the threads of VMs are read."),
     "BTZ_KVM_TIER_": ("KvmTier", "How KVM's counters are read."),
+    "BTZ_VERDICT_": ("Verdict", "What a rule of the checks came to."),
+    "BTZ_CHECK_SEVERITY_": ("CheckSeverity", "How bad it is when a rule of the checks fails."),
+    "BTZ_CHECK_SCOPE_": ("CheckScope", "What a rule of the checks looks at."),
+    "BTZ_CHECK_TEXT_": ("CheckText", "A text about a rule of the checks."),
+    "BTZ_CHANGE_": ("ChangeKind", "What happened to a finding."),
 }
 # BTZ_OK is a status, though its name does not say so.
 RENAMED = {"BTZ_OK": "BTZ_ERR_OK"}
@@ -60,6 +65,8 @@ SCALARS = {
     "bool": ("c_bool", 1),
     "size_t": ("c_size_t", 8),
     "uintptr_t": ("c_size_t", 8),
+    # A text that the caller owns, in a struct.
+    "const char *": ("c_char_p", 8),
 }
 
 
@@ -115,7 +122,7 @@ CPLUSPLUS = re.compile(r"^[ \t]*#[ \t]*ifdef __cplusplus\b.*?^[ \t]*#[ \t]*endif
 DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(BTZ_\w+)[ \t]+((?:[^\n\\]|\\.)+?)[ \t]*$", re.MULTILINE)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*$", re.MULTILINE)
 STRUCT = re.compile(r"typedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*(\w+)$", re.DOTALL)
-MEMBER = re.compile(r"(?:struct\s+)?(\w+)\s+(\w+)(?:\[(\w+)\])?$")
+MEMBER = re.compile(r"(?:struct\s+)?(const char \*|\w+(?=\s))\s*(\w+)(?:\[(\w+)\])?$")
 CALLBACK = re.compile(r"typedef\s+[\w\s*]+\(\s*\*\s*(\w+)\s*\)\s*\(.*\)$", re.DOTALL)
 FUNCTION = re.compile(r"(?:extern\s+)?([\w\s]+?[\s*]+)(btz_\w+)\s*\((.*)\)$", re.DOTALL)
 

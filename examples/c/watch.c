@@ -3,8 +3,8 @@
  *
  *     watch [--ticks N] [CONFIG.toml]
  *
- * One poll() waits for four things: alerts, work that may block (a bigger host would do that on a worker thread), the
- * next tick's deadline, and, as in any real host, signals.
+ * One poll() waits for five things: alerts, what the checks find, work that may block (a bigger host would do that, and
+ * the checks, on a worker thread), the next tick's deadline, and, as in any real host, signals.
  */
 #include <bartizan.h>
 
@@ -16,6 +16,9 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
+
+/* So long the checks work after each tick: the first full run is spread over several ticks. */
+#define CHECK_SLICE_NS 5000000u
 
 static int failed(const char *what, btz_status status, const btz_error *error) {
     fprintf(stderr, "%s: %s: %s\n", what, btz_status_name(status), error->message);
@@ -52,6 +55,20 @@ static void print_alerts(btz_agent *agent) {
     for (at = 0; at < count; at++) {
         printf("%s %s %s: %s\n", alerts[at].state == BTZ_ALERT_FIRING ? "ALERT" : "over",
                btz_severity_name(alerts[at].severity), alerts[at].rule, alerts[at].message);
+    }
+}
+
+/* What the checks of isolation and configuration say anew: what has to be acted on, and whatever changes about it. */
+static void print_changes(btz_agent *agent) {
+    btz_finding changes[8];
+    size_t count = 0, at;
+    if (btz_agent_check_changes(agent, changes, sizeof changes[0], 8, &count) != BTZ_OK) {
+        return;
+    }
+    for (at = 0; at < count; at++) {
+        printf("CHECK %s %s %s (%s): %s\n", btz_verdict_name(changes[at].verdict), changes[at].rule,
+               changes[at].pid == 0 ? "host" : changes[at].subject, btz_change_name(changes[at].change),
+               changes[at].reason);
     }
 }
 
@@ -104,22 +121,26 @@ static int until(uint64_t deadline_ns) {
 static int loop(btz_agent *agent, int signals, long ticks_left) {
     btz_error error = BTZ_ERROR_INIT;
     btz_status status = btz_agent_maintain(agent, &error); /* finds what there is, before the first tick */
-    struct pollfd fds[3];
+    struct pollfd fds[4];
     fds[0].fd = btz_agent_alert_fd(agent);
     fds[1].fd = btz_agent_maintenance_fd(agent);
     fds[2].fd = signals;
-    fds[0].events = fds[1].events = fds[2].events = POLLIN;
+    fds[3].fd = btz_agent_check_fd(agent);
+    fds[0].events = fds[1].events = fds[2].events = fds[3].events = POLLIN;
     while (status == BTZ_OK) {
         uint64_t deadline_ns = 0;
         int wait_ms;
         btz_agent_deadline(agent, &deadline_ns);
         wait_ms = until(deadline_ns);
-        poll(fds, 3, wait_ms);
+        poll(fds, 4, wait_ms);
         if (fds[2].revents != 0) {
             return 0;
         }
         if (fds[0].revents != 0) {
             print_alerts(agent);
+        }
+        if (fds[3].revents != 0) {
+            print_changes(agent);
         }
         if (fds[1].revents != 0) {
             status = btz_agent_maintain(agent, &error);
@@ -127,6 +148,9 @@ static int loop(btz_agent *agent, int signals, long ticks_left) {
         if (status == BTZ_OK && until(deadline_ns) == 0) {
             status = btz_agent_step(agent, &error);
             print_tick(agent);
+            if (status == BTZ_OK) {
+                status = btz_agent_check(agent, CHECK_SLICE_NS, NULL, &error);
+            }
             if (ticks_left > 0 && --ticks_left == 0) {
                 return 0;
             }

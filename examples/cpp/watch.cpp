@@ -55,11 +55,15 @@ void watch(const btz::config &config, std::chrono::seconds duration) {
     auto next = begin + 1s;
     bool sources_shown = false;
     while (ended == 0 && (duration == 0s || std::chrono::steady_clock::now() < begin + duration)) {
-        pollfd alerts{agent.alert_fd(), POLLIN, 0};
-        poll(&alerts, 1, 200);
+        pollfd fds[] = {{agent.alert_fd(), POLLIN, 0}, {agent.check_fd(), POLLIN, 0}};
+        poll(fds, 2, 200);
         for (const btz_alert &alert : agent.alerts().value()) {
             std::cout << (alert.state == BTZ_ALERT_FIRING ? "ALERT " : "over ") << alert.rule << ": " << alert.message
                       << std::endl;
+        }
+        for (const btz_finding &change : agent.check_changes().value()) {
+            std::cout << "CHECK " << btz_verdict_name(change.verdict) << ' ' << change.rule << ' '
+                      << (change.pid == 0 ? "host" : change.subject) << ": " << change.reason << std::endl;
         }
         if (std::chrono::steady_clock::now() >= next) {
             if (!sources_shown) {
@@ -71,8 +75,8 @@ void watch(const btz::config &config, std::chrono::seconds duration) {
         }
     }
     const btz_cost cost = agent.cost().value();
-    std::cout << "it cost " << static_cast<double>(cost.sampler_cpu_ns + cost.planner_cpu_ns) * 1e-6
-              << " ms of CPU in " << cost.ticks << " ticks\n";
+    const auto cpu_ns = cost.sampler_cpu_ns + cost.planner_cpu_ns + cost.checks_cpu_ns;
+    std::cout << "it cost " << static_cast<double>(cpu_ns) * 1e-6 << " ms of CPU in " << cost.ticks << " ticks\n";
     // The destructor stops the threads and frees everything.
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the alerts of this host and its virtual machines, and every few seconds what there is.
+"""Prints the alerts of this host and its virtual machines, and every few seconds what there is and what checks say.
 
 Usage: watch.py [CONFIG.toml]
 """
@@ -27,6 +27,9 @@ def told(value: Value) -> str:
 def summary(agent: Agent) -> None:
     """One line for the host, one per VM, as far as a screen goes."""
     vms = agent.vms()
+    for change in agent.take_changes():
+        finding = change.finding
+        print("CHECK", finding.verdict.name, finding.rule, finding.vm or "host", finding.reason)
     print(
         "-- memory available",
         told(agent.read(HOST, "host_memory_available_bytes")),

@@ -51,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     ("checks_elf", checks::files::fuzzing::elf),
     ("checks_certificates", checks::files::fuzzing::certificates),
     ("checks_packages", checks::files::fuzzing::packages),
+    ("checks_rules", check_rules),
+    ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
 ];
 
@@ -67,6 +69,33 @@ pub fn config_toml(data: &[u8]) {
             assert_eq!(Config::from_toml(&config.to_toml(), None), Ok(config));
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A file of check rules, and a baseline: what is accepted can be judged, without any host.
+pub fn check_rules(data: &[u8]) {
+    use bartizan_core::checks::baseline::Snapshot;
+    use bartizan_core::checks::facts::Facts;
+    use bartizan_core::checks::judge::judge;
+    use bartizan_core::checks::{RuleSet, Subject};
+    let text = String::from_utf8_lossy(data);
+    let mut rules = RuleSet::default();
+    rules.add(std::path::Path::new("fuzz.toml"), &text, &|_| false);
+    let facts = Facts::fixed([], Vec::new());
+    for rule in rules.rules() {
+        let _ = judge(rule, &facts, &Subject::Host, 0);
+    }
+    let _ = Snapshot::parse(&text);
+}
+
+/// A file of waivers: what is accepted reads back as the same.
+///
+/// # Panics
+/// When it does not: that is what the fuzzer looks for.
+pub fn check_waivers(data: &[u8]) {
+    use bartizan_core::checks::waiver::Waivers;
+    if let Ok(waivers) = Waivers::parse(&String::from_utf8_lossy(data)) {
+        assert_eq!(Waivers::parse(&waivers.to_toml()), Ok(waivers));
     }
 }
 

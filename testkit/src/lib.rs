@@ -15,6 +15,7 @@
 //! | [`netns`] | a network namespace with taps and veth pairs |
 //! | [`debugfs`] | debugfs, mounted |
 //! | [`tracefs`] | tracefs, mounted; how often a tracepoint was passed |
+//! | [`tree`] | a recorded host, laid out from one text |
 //! | [`proc`] | threads, CPU time, open fds of a process; [`proc::wait_until`] |
 //! | [`alloc`] | an allocator that counts |
 //! | [`skip!`] | says loudly that a test cannot run on this machine, and returns |
@@ -90,6 +91,7 @@ pub mod shape;
 mod skip;
 mod spawn;
 pub mod tracefs;
+pub mod tree;
 
 pub use error::{Error, Result};
 #[doc(hidden)]

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Changes that wait to be taken; what does not fit is dropped, the oldest first, and counted.
 pub const CHANGES_MAX: usize = 4_096;
 
+/// Findings about broken rules stand behind all others.
+const PROBLEMS_FROM: u32 = 1 << 24;
+
 /// Which finding: the place of its rule, and the VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -60,7 +63,7 @@ pub enum ChangeKind {
     Value = 3,
     /// A waiver began or ceased to hold.
     Waiver = 4,
-    /// Its VM ended while it was something to act on.
+    /// Its VM ended, or its rule was taken away, while it was something to act on.
     Gone = 5,
 }
 
@@ -192,11 +195,32 @@ impl Board {
         self.inner.lock().state = state;
     }
 
-    /// New rules: what the old ones found is forgotten.
+    /// New rules. What was found by a rule that is still there stays until it is judged again; the rest goes.
     pub(super) fn restart(&self, rules: Arc<RuleSet>) {
         let mut inner = self.inner.lock();
+        for (key, finding) in std::mem::take(&mut inner.findings) {
+            let place = rules.find(&finding.rule).and_then(|(index, _)| u32::try_from(index).ok());
+            match place.or((key.rule >= PROBLEMS_FROM).then_some(key.rule)) {
+                Some(rule) => {
+                    inner.findings.insert(Key { rule, ..key }, finding);
+                }
+                None if finding.is_open() => self.push(&mut inner, ChangeKind::Gone, finding),
+                None => {}
+            }
+        }
         inner.rules = rules;
-        inner.findings.clear();
+    }
+
+    /// Puts up what is wrong with rules and waivers themselves, in place of what was wrong before.
+    pub(super) fn put_problems(&self, problems: Vec<Finding>) {
+        let from = Key { vm: None, rule: PROBLEMS_FROM };
+        let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
+        let mut inner = self.inner.lock();
+        inner.findings.retain(|key, _| key.rule < from.rule || key.rule - from.rule < count);
+        drop(inner);
+        for (rule, problem) in (from.rule..).zip(problems) {
+            self.put(Key { rule, ..from }, problem);
+        }
     }
 
     /// Puts a finding up; what is new about it is worked out from what was there.

@@ -2,7 +2,7 @@
 
 use super::declared::Truth;
 use super::fact::{Fact, Unavailable, Value};
-use super::facts::{FactId, Facts};
+use super::facts::{EACH, FactId, Facts};
 use super::reasoning;
 use super::vm::Vm;
 use std::cell::RefCell;
@@ -13,13 +13,14 @@ pub struct Case<'a> {
     facts: &'a Facts,
     vm: Option<&'a Arc<Vm>>,
     seen: RefCell<Vec<(FactId, Arc<Fact>)>>,
+    each: RefCell<Vec<FactId>>,
 }
 
 impl<'a> Case<'a> {
     /// A case about the host, or about a VM.
     #[must_use]
     pub fn new(facts: &'a Facts, vm: Option<&'a Arc<Vm>>) -> Self {
-        Self { facts, vm, seen: RefCell::default() }
+        Self { facts, vm, seen: RefCell::default(), each: RefCell::default() }
     }
 
     /// The VM that is looked at; `None` for the host.
@@ -33,29 +34,26 @@ impl<'a> Case<'a> {
     pub fn fact(&self, key: &str) -> Arc<Fact> {
         match self.vm {
             Some(vm) if key.starts_with("vm.") => self.fact_of(vm, key),
-            _ => self.saw(FactId { vm: None, key: key.into() }, None),
+            _ => self.saw(self.facts.id(None, key), None),
         }
     }
 
     /// A fact of some VM.
     #[must_use]
     pub fn fact_of(&self, vm: &Arc<Vm>, key: &str) -> Arc<Fact> {
-        self.saw(FactId { vm: Some(vm.id), key: key.into() }, Some(vm))
+        self.saw(self.facts.id(Some(vm.id), key), Some(vm))
     }
 
-    /// Every VM on the host.
-    #[must_use]
-    pub fn vms(&self) -> Vec<Arc<Vm>> {
-        // Looked at as a fact, so that a VM that comes or goes makes the rule look again.
-        let _ = self.saw(FactId { vm: None, key: "vms.list".into() }, None);
-        self.facts.vms().to_vec()
-    }
-
-    /// Every VM other than the one that is looked at.
-    #[must_use]
-    pub fn others(&self) -> Vec<Arc<Vm>> {
-        let own = self.vm.map(|vm| vm.id);
-        self.vms().into_iter().filter(|vm| Some(vm.id) != own).collect()
+    /// One fact of every other VM; for a rule about the host, of every VM. The rule looks again when one of them changes, but none is evidence: what matters is
+    /// asked for again by [`fact_of`](Self::fact_of), or a finding on a host of a thousand VMs would show a thousand.
+    pub fn each_other(&self, key: &str) -> impl Iterator<Item = (Arc<Vm>, Arc<Fact>)> + use<> {
+        let id = self.facts.id(None, &format!("{EACH}{key}"));
+        let mut each = self.each.borrow_mut();
+        if !each.contains(&id) {
+            each.push(id);
+        }
+        let (own, all) = (self.vm.map(|vm| vm.id), self.facts.each(key));
+        (0..all.len()).map(move |at| all[at].clone()).filter(move |(vm, _)| Some(vm.id) != own)
     }
 
     /// The value of a fact, or what a rule that needs it comes to without it.
@@ -89,10 +87,10 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Every fact that was looked at, once each, in that order.
+    /// Every fact that was looked at, once each, in that order; and what of all VMs was looked through.
     #[must_use]
-    pub fn into_seen(self) -> Vec<(FactId, Arc<Fact>)> {
-        self.seen.into_inner()
+    pub fn into_seen(self) -> (Vec<(FactId, Arc<Fact>)>, Vec<FactId>) {
+        (self.seen.into_inner(), self.each.into_inner())
     }
 
     fn saw(&self, id: FactId, vm: Option<&Arc<Vm>>) -> Arc<Fact> {

@@ -9,7 +9,7 @@
 use super::board::{Board, Key, State};
 use super::declared::RuleSet;
 use super::declared::rule::Scope;
-use super::facts::{FactId, Facts, Gather, PROVIDERS, Refresh, provider};
+use super::facts::{EACH, FactId, Facts, Gather, PROVIDERS, Refresh, provider};
 use super::finding::{Finding, Subject, Verdict};
 use super::host::HostFiles;
 use super::judge::judge;
@@ -94,6 +94,7 @@ impl Checker {
             sweeping: false,
             state: State::default(),
         };
+        checker.report_problems();
         checker.start_sweep();
         checker
     }
@@ -139,6 +140,10 @@ impl Checker {
             vms.iter().filter(|vm| before.get(&vm.id) != Some(vm)).map(|vm| vm.id).collect();
         let marked = self.facts.set_vms(vms);
         self.marked.extend(marked);
+        // Whoever looked through all VMs looks through those there are now.
+        let through_all = self.dependents.iter().filter(|(id, _)| id.key.starts_with(EACH));
+        let keys: Vec<Key> = through_all.flat_map(|(_, keys)| keys.iter().copied()).collect();
+        self.enqueue_all(keys);
         for id in fresh {
             self.agenda.vms.insert(id, (0, now + VM_AGAIN_S[0] * NS_PER_S));
             // One that is known under another name, or with more threads, is read again whole.
@@ -171,11 +176,8 @@ impl Checker {
             self.facts.new_round();
         }
         while let Some(id) = self.marked.pop_front() {
-            if self.facts.refresh(&id)
-                && let Some(keys) = self.dependents.get(&id)
-            {
-                let keys: Vec<Key> = keys.iter().copied().collect();
-                self.enqueue_all(keys);
+            if self.facts.refresh(&id) {
+                self.enqueue_dependents(&id);
             }
             if out_of_time(&self.clock) {
                 break;
@@ -218,7 +220,6 @@ impl Checker {
         for vm in self.facts.vms().to_vec() {
             self.enqueue_vm(vm.id);
         }
-        self.report_problems();
     }
 
     fn enqueue_vm(&mut self, vm: VmId) {
@@ -233,6 +234,16 @@ impl Checker {
         for key in keys {
             self.enqueue(key);
         }
+    }
+
+    /// Has every rule look again that saw a fact, of this VM or among those of all.
+    fn enqueue_dependents(&mut self, id: &FactId) {
+        let mut keys: Vec<Key> = self.dependents.get(id).into_iter().flatten().copied().collect();
+        if id.vm.is_some() {
+            let each = self.facts.id(None, &format!("{EACH}{}", id.key));
+            keys.extend(self.dependents.get(&each).into_iter().flatten());
+        }
+        self.enqueue_all(keys);
     }
 
     fn enqueue(&mut self, key: Key) {
@@ -330,6 +341,7 @@ impl Checker {
         (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());
         self.queue.clear();
         self.queued.clear();
+        self.report_problems();
         self.start_sweep();
     }
 
@@ -340,7 +352,7 @@ impl Checker {
             self.start_sweep();
         }
         for provider in PROVIDERS.iter().flat_map(|table| table.iter()) {
-            let Refresh::Seconds(period) = provider.refresh else { continue };
+            let (Refresh::Seconds(period) | Refresh::Joined(period)) = provider.refresh else { continue };
             let due =
                 self.agenda.providers.entry(provider.name).or_insert(now + u64::from(period) * NS_PER_S);
             if now >= *due {
@@ -350,9 +362,11 @@ impl Checker {
         }
         let due: Vec<VmId> =
             self.agenda.vms.iter().filter(|(_, (_, due))| now >= *due).map(|(id, _)| *id).collect();
+        let mut settling = false;
         for id in due {
             if let Some((times, next)) = self.agenda.vms.get_mut(&id) {
                 *times += 1;
+                settling |= *times <= VM_AGAIN_S.len();
                 *next = match VM_AGAIN_S.get(*times) {
                     Some(after) => now + (after - VM_AGAIN_S[*times - 1]) * NS_PER_S,
                     None => now + VM_EVERY_S * NS_PER_S,
@@ -362,6 +376,11 @@ impl Checker {
                 fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| p.refresh == Refresh::Vm)
             };
             self.marked.extend(self.facts.mark(of_vm));
+        }
+        if settling {
+            let joined =
+                |fact: &FactId| provider(&fact.key).is_some_and(|p| matches!(p.refresh, Refresh::Joined(_)));
+            self.marked.extend(self.facts.mark(joined));
         }
     }
 
@@ -379,15 +398,13 @@ impl Checker {
         let problems = self.rules.problems().iter().map(ToString::to_string);
         let waivers = self.waivers.problem.iter().map(|problem| format!("{}: {problem}", self.waivers_path));
         let now = self.clock.wall_ns();
-        for (index, problem) in problems.chain(waivers).enumerate() {
-            log::warn!("checks: {problem}");
-            self.board.put(Key { vm: None, rule: PROBLEMS_FROM + place(index) }, broken(&problem, now));
+        let found: Vec<Finding> = problems.chain(waivers).map(|problem| broken(&problem, now)).collect();
+        for finding in &found {
+            log::warn!("checks: {}", finding.note);
         }
+        self.board.put_problems(found);
     }
 }
-
-/// Findings about broken rules stand behind all others.
-const PROBLEMS_FROM: u32 = 1 << 24;
 
 fn broken(problem: &str, now_ns: i64) -> Finding {
     Finding {
@@ -425,6 +442,8 @@ fn place(index: usize) -> u32 {
 /// When the kernel has no descriptor to give.
 pub fn run_once(config: &Config, clock: Clock) -> nix::Result<Checker> {
     let mut checker = Checker::new(config, clock, Arc::new(Board::new()?));
+    // Nobody will ask what changed afterwards.
+    checker.watch = None;
     checker.set_vms(vms_of(config));
     while checker.work(u64::MAX) {}
     Ok(checker)

@@ -81,8 +81,6 @@ pub struct Outcome {
     pub reason: String,
     /// Why it is unknown, as one word (see [`Unavailable::name`]); empty otherwise.
     pub unknown_why: &'static str,
-    /// What is expected, in words.
-    pub expected: String,
     /// The facts it stands on, in the order they were looked at.
     pub evidence: Vec<Arc<Fact>>,
 }
@@ -142,12 +140,13 @@ impl Finding {
     /// Why, over all facets that have the worst verdict.
     #[must_use]
     pub fn reason(&self) -> String {
-        let reasons: Vec<&str> = self
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.verdict == self.verdict && !outcome.reason.is_empty())
-            .map(|outcome| outcome.reason.as_str())
-            .collect();
+        let mut reasons: Vec<&str> = Vec::new();
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.verdict == self.verdict) {
+            // Both facets often fail for the same reason.
+            if !outcome.reason.is_empty() && !reasons.contains(&outcome.reason.as_str()) {
+                reasons.push(&outcome.reason);
+            }
+        }
         if reasons.is_empty() { self.note.clone() } else { reasons.join("; ") }
     }
 

@@ -10,6 +10,7 @@ use crate::config::Roots;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::sys::stat::{FileStat, fstat};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,7 +23,12 @@ const ENTRIES_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct HostFiles {
     roots: Roots,
+    /// Each root, opened once, in the order of [`PREFIXES`].
+    bases: [OnceCell<OwnedFd>; PREFIXES.len()],
 }
+
+/// What the host calls each root; the first that a path begins with is its.
+const PREFIXES: [&str; 6] = ["/sys/kernel/debug", "/sys/fs/cgroup", "/sys", "/proc", "/run", ""];
 
 /// What one descriptor says of the file behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +64,7 @@ impl HostFiles {
     /// The files below some roots.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
-        Self { roots }
+        Self { roots, bases: Default::default() }
     }
 
     /// Whether this is the very host the agent runs on.
@@ -76,7 +82,8 @@ impl HostFiles {
     /// Where a path of the host really is: to hand to what takes paths, such as inotify.
     #[must_use]
     pub fn real(&self, path: &str) -> PathBuf {
-        let (base, rest) = self.place(path);
+        let (place, rest) = split(path);
+        let base = self.root(place);
         if rest.is_empty() { base.to_owned() } else { base.join(rest) }
     }
 
@@ -90,7 +97,9 @@ impl HostFiles {
         if meta.mode & libc::S_IFMT != libc::S_IFREG {
             return Err(Unavailable::Malformed(format!("{path} is no regular file")));
         }
-        let mut bytes = Vec::new();
+        // Files of /proc have no size and are made anew for each read: one read for most of them.
+        let size = usize::try_from(meta.size).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(size.clamp(4_000, bytes_max.max(4_000)).saturating_add(1));
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
         File::from(fd)
             .take(limit)
@@ -108,6 +117,15 @@ impl HostFiles {
     /// When it is not there, or a folder on the way may not be searched.
     pub fn meta(&self, path: &str) -> Result<Meta, Unavailable> {
         let fd = self.open(path, OFlag::O_PATH)?;
+        Ok(Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?))
+    }
+
+    /// What is said of a file, or of the link if it is one.
+    ///
+    /// # Errors
+    /// When it is not there, or a folder on the way may not be searched.
+    pub fn meta_of_link(&self, path: &str) -> Result<Meta, Unavailable> {
+        let fd = self.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
         Ok(Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?))
     }
 
@@ -138,12 +156,12 @@ impl HostFiles {
     /// # Errors
     /// When it is not there, is no link, or may not be read.
     pub fn link(&self, path: &str) -> Result<String, Unavailable> {
-        let (base, rest) = self.place(path);
+        let (place, rest) = split(path);
         let (folder, name) = rest.rsplit_once('/').unwrap_or(("", rest));
         let folder = if folder.is_empty() { "." } else { folder };
-        let base = open_base(base).map_err(|errno| why(errno, path))?;
+        let base = self.base(place).map_err(|errno| why(errno, path))?;
         let how = self.how(OFlag::O_PATH | OFlag::O_DIRECTORY);
-        let folder = openat2(&base, folder, how).map_err(|errno| why(errno, path))?;
+        let folder = openat2(base, folder, how).map_err(|errno| why(errno, path))?;
         let target = readlinkat(folder.as_fd(), name).map_err(|errno| why(errno, path))?;
         Ok(target.to_string_lossy().into_owned())
     }
@@ -153,10 +171,10 @@ impl HostFiles {
     /// # Errors
     /// When it is not there or may not be opened.
     pub fn open(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Unavailable> {
-        let (base, rest) = self.place(path);
-        let base = open_base(base).map_err(|errno| why(errno, path))?;
+        let (place, rest) = split(path);
+        let base = self.base(place).map_err(|errno| why(errno, path))?;
         let rest = if rest.is_empty() { "." } else { rest };
-        openat2(&base, rest, self.how(flags)).map_err(|errno| why(errno, path))
+        openat2(base, rest, self.how(flags)).map_err(|errno| why(errno, path))
     }
 
     fn how(&self, flags: OFlag) -> OpenHow {
@@ -167,28 +185,35 @@ impl HostFiles {
         OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)
     }
 
-    /// The root that a path belongs to, and the rest of the path.
-    fn place<'p>(&self, path: &'p str) -> (&Path, &'p str) {
-        let roots: [(&str, &Path); 5] = [
-            ("/sys/kernel/debug", &self.roots.debugfs),
-            ("/sys/fs/cgroup", &self.roots.cgroup),
-            ("/sys", &self.roots.sys),
-            ("/proc", &self.roots.proc),
-            ("/run", &self.roots.run),
-        ];
-        for (prefix, root) in roots {
-            match path.strip_prefix(prefix) {
-                Some("") => return (root, ""),
-                Some(rest) if rest.starts_with('/') => return (root, rest.trim_start_matches('/')),
-                _ => {}
-            }
+    fn root(&self, place: usize) -> &Path {
+        let Roots { debugfs, cgroup, sys, proc, run, root } = &self.roots;
+        [debugfs, cgroup, sys, proc, run, root][place]
+    }
+
+    fn base(&self, place: usize) -> nix::Result<&OwnedFd> {
+        if let Some(base) = self.bases[place].get() {
+            return Ok(base);
         }
-        (&self.roots.root, path.trim_start_matches('/'))
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let base = nix::fcntl::open(self.root(place), flags, nix::sys::stat::Mode::empty())?;
+        Ok(self.bases[place].get_or_init(|| base))
     }
 }
 
+/// The root that a path belongs to, by its place in [`PREFIXES`], and the rest of the path.
+fn split(path: &str) -> (usize, &str) {
+    let below = |prefix: &str| {
+        let rest = path.strip_prefix(prefix)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+    };
+    let found = PREFIXES.iter().enumerate().find_map(|(place, prefix)| Some((place, below(prefix)?)));
+    found.unwrap_or((PREFIXES.len() - 1, path))
+}
+
 impl Meta {
-    fn of(stat: &FileStat) -> Self {
+    /// What stat(2) said.
+    #[must_use]
+    pub fn of(stat: &FileStat) -> Self {
         let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
         Self {
             identity: (stat.st_dev, stat.st_ino),
@@ -231,14 +256,6 @@ impl From<Meta> for (u64, u64, u64, i64, i64) {
     }
 }
 
-fn open_base(base: &Path) -> nix::Result<OwnedFd> {
-    nix::fcntl::open(
-        base,
-        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    )
-}
-
 /// What an errno means for whoever wanted to know.
 #[must_use]
 pub fn why(errno: Errno, path: &str) -> Unavailable {
@@ -253,7 +270,8 @@ pub fn why(errno: Errno, path: &str) -> Unavailable {
         // A process that ended between two calls.
         Errno::ESRCH => Unavailable::Gone,
         // Files of /sys that exist for hardware that is not there.
-        Errno::ENODEV | Errno::ENXIO | Errno::EOPNOTSUPP | Errno::ENODATA => {
+        // EINVAL is what attr/current says where no security module answers.
+        Errno::ENODEV | Errno::ENXIO | Errno::EOPNOTSUPP | Errno::ENODATA | Errno::EINVAL => {
             Unavailable::NotExposed(format!("{path}: {errno}"))
         }
         Errno::ELOOP | Errno::EXDEV => {

@@ -35,8 +35,7 @@ pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judg
     };
     let mut depends_on = Vec::new();
     if let Some(when) = &rule.when {
-        let (truth, seen) = guarded(when, facts, subject);
-        depends_on.extend(seen.into_iter().map(|(id, _)| id));
+        let (truth, _) = guarded(when, facts, subject, &mut depends_on);
         let apart = match truth {
             Ok(Truth::Holds) => None,
             Ok(Truth::Fails(why) | Truth::NotApplicable(why)) => Some((Verdict::NotApplicable, why)),
@@ -53,9 +52,8 @@ pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judg
         }
     }
     for (facet, condition) in rule.facets() {
-        let (truth, seen) = guarded(condition, facts, subject);
-        finding.outcomes.push(outcome(rule, facet, truth, &seen));
-        depends_on.extend(seen.into_iter().map(|(id, _)| id));
+        let (truth, seen) = guarded(condition, facts, subject, &mut depends_on);
+        finding.outcomes.push(outcome(facet, truth, seen));
     }
     finding.verdict = finding.outcomes.iter().map(|o| o.verdict).max().unwrap_or(Verdict::NotApplicable);
     depends_on.sort_unstable();
@@ -63,9 +61,13 @@ pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judg
     Judgement { finding, depends_on }
 }
 
-type Seen = Vec<(FactId, Arc<Fact>)>;
-
-fn guarded(condition: &Condition, facts: &Facts, subject: &Subject) -> (Result<Truth, String>, Seen) {
+/// Judges a condition; returns the facts it saw, and adds what it depends on.
+fn guarded(
+    condition: &Condition,
+    facts: &Facts,
+    subject: &Subject,
+    depends_on: &mut Vec<FactId>,
+) -> (Result<Truth, String>, Vec<Arc<Fact>>) {
     let case = Case::new(facts, subject.vm());
     let truth = catch_unwind(AssertUnwindSafe(|| condition.judge(&case)));
     let truth = truth.map_err(|panic| {
@@ -73,10 +75,14 @@ fn guarded(condition: &Condition, facts: &Facts, subject: &Subject) -> (Result<T
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         format!("the rule is broken: {text}")
     });
-    (truth, case.into_seen())
+    let (seen, each) = case.into_seen();
+    depends_on.extend(each);
+    let (ids, evidence): (Vec<FactId>, Vec<Arc<Fact>>) = seen.into_iter().unzip();
+    depends_on.extend(ids);
+    (truth, evidence)
 }
 
-fn outcome(rule: &Rule, facet: Facet, truth: Result<Truth, String>, seen: &Seen) -> Outcome {
+fn outcome(facet: Facet, truth: Result<Truth, String>, evidence: Vec<Arc<Fact>>) -> Outcome {
     let (verdict, reason, unknown_why) = match truth {
         Ok(Truth::Holds) => (Verdict::Pass, String::new(), ""),
         Ok(Truth::Fails(why)) => (Verdict::Fail, why, ""),
@@ -84,6 +90,5 @@ fn outcome(rule: &Rule, facet: Facet, truth: Result<Truth, String>, seen: &Seen)
         Ok(Truth::Unknown(key, why)) => (Verdict::Unknown, unknown(&key, &why), why.name()),
         Err(panic) => (Verdict::Error, panic, ""),
     };
-    let evidence = seen.iter().map(|(_, fact)| Arc::clone(fact)).collect();
-    Outcome { facet, verdict, reason, unknown_why, expected: rule.expectation(facet), evidence }
+    Outcome { facet, verdict, reason, unknown_why, evidence }
 }

@@ -10,7 +10,10 @@ use std::path::Path;
 /// The shipped rule files: a name to show in errors, and the text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("cpu.toml", include_str!("rules/cpu.toml")),
+    ("cpu-vuln.toml", include_str!("rules/cpu-vuln.toml")),
+    ("cpu-switches.toml", include_str!("rules/cpu-switches.toml")),
     ("kernel.toml", include_str!("rules/kernel.toml")),
+    ("kernel-config.toml", include_str!("rules/kernel-config.toml")),
     ("boot.toml", include_str!("rules/boot.toml")),
     ("memory.toml", include_str!("rules/memory.toml")),
     ("vmm.toml", include_str!("rules/vmm.toml")),

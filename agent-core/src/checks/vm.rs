@@ -60,7 +60,7 @@ impl From<&Found> for Vm {
         Self {
             id: VmId { pid: found.pid, start_ticks: found.start_ticks },
             name: found.name.clone(),
-            uuid: uuid(&found.uuid),
+            uuid: uuid(found.uuid),
             tenant: found.tenant.clone(),
             vmm: found.vmm,
             libvirt: found.libvirt,
@@ -76,7 +76,7 @@ impl From<&VmInfo> for Vm {
         Self {
             id: VmId { pid: info.pid, start_ticks: info.start_ticks },
             name: info.name.clone(),
-            uuid: uuid(&info.uuid),
+            uuid: uuid(info.uuid),
             tenant: info.tenant.clone(),
             vmm: info.vmm,
             libvirt: info.libvirt,
@@ -99,9 +99,10 @@ pub fn vms_of(config: &Config) -> Vec<Arc<Vm>> {
     found.collect()
 }
 
-fn uuid(bytes: &[u8; 16]) -> String {
+/// The usual form; empty for one of zeros.
+pub(in crate::checks) fn uuid(bytes: [u8; 16]) -> String {
     use std::fmt::Write;
-    if *bytes == [0; 16] {
+    if bytes == [0; 16] {
         return String::new();
     }
     let mut text = String::with_capacity(36);

@@ -176,7 +176,8 @@ impl Waiver {
 fn end_of_day_ns(day: &str) -> Option<i64> {
     let start = humantime::parse_rfc3339(&format!("{day}T00:00:00Z")).ok()?;
     let since_epoch = start.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_nanos()).ok()?.checked_add(NS_PER_DAY)
+    // Days beyond 2262 do not fit, and are as good as never.
+    Some(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX).saturating_add(NS_PER_DAY))
 }
 
 #[cfg(test)]
@@ -249,6 +250,7 @@ mod tests {
     fn days_are_days() {
         assert_eq!(end_of_day_ns("1970-01-01"), Some(NS_PER_DAY));
         assert_eq!(end_of_day_ns("2026-11-26"), Some(20_784 * NS_PER_DAY));
+        assert_eq!(end_of_day_ns("9999-12-31"), Some(i64::MAX));
         for wrong in ["2026-13-01", "2026-04-31", "1900-02-29", "26-01-01", "2026-1-1", "2026-01-01-1", ""] {
             assert_eq!(end_of_day_ns(wrong), None, "{wrong}");
         }

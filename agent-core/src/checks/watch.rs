@@ -64,11 +64,10 @@ impl Watch {
 
     /// Watches a path, if its changes are announced at all.
     pub(super) fn add(&mut self, path: &Path) {
-        let Some(kernel) = kind(path) else { return };
-        if !self.watched.insert(path.to_owned()) {
+        if !path.to_str().is_none_or(is_announced) || !self.watched.insert(path.to_owned()) {
             return;
         }
-        if kernel {
+        if is_kernels(path) {
             self.watch(path, AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ATTRIB);
             return;
         }
@@ -143,13 +142,14 @@ fn replaced() -> AddWatchFlags {
         | AddWatchFlags::IN_MOVED_TO
 }
 
-/// Whether a path is one of the kernel's; `None` when its changes are not announced.
-fn kind(path: &Path) -> Option<bool> {
-    if path.starts_with("/proc") {
-        path.starts_with("/proc/sys").then_some(true)
-    } else {
-        Some(path.starts_with("/sys"))
-    }
+/// Whether anything tells of changes of a path: files of processes and of the network are made while they are read.
+pub(super) fn is_announced(path: &str) -> bool {
+    !path.starts_with("/proc/") || path.starts_with("/proc/sys/")
+}
+
+/// Whether a path is one of the kernel's, where a write is a change and nothing is ever replaced.
+fn is_kernels(path: &Path) -> bool {
+    path.starts_with("/proc") || path.starts_with("/sys")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the cold side publishes for people: names, sources, plans. The sampler never touches it.
 
 use super::checks::Tally;
+use super::wakes::Wakes;
 use crate::checks::waiver::Waiver;
 use crate::config::Config;
 use crate::detection::Detector;
@@ -33,8 +34,8 @@ pub(super) struct Directory {
     /// A configuration that the planner should put into force, with its rules.
     pub(super) reload: Mutex<Option<(Config, Box<Detector>)>>,
     pub(super) wake: Arc<EventFd>,
-    /// Wakes the sampler's thread from its sleep; read by that thread.
-    pub(super) nudge: EventFd,
+    /// What wakes the sampler's thread from its sleep.
+    pub(super) wakes: Arc<Wakes>,
     /// An [`AgentState`](super::AgentState).
     pub(super) state: Arc<AtomicU8>,
     /// Counts every change of `vms`; the checks read it to know whether to look.
@@ -49,7 +50,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(config: Arc<Config>, wake: Arc<EventFd>, nudge: EventFd, checks_wake: EventFd) -> Self {
+    pub(super) fn new(
+        config: Arc<Config>,
+        wake: Arc<EventFd>,
+        wakes: Arc<Wakes>,
+        checks_wake: EventFd,
+    ) -> Self {
         Self {
             config: RwLock::new(config),
             host: RwLock::default(),
@@ -57,7 +63,7 @@ impl Directory {
             counters: Arc::default(),
             reload: Mutex::default(),
             wake,
-            nudge,
+            wakes,
             state: Arc::default(),
             vms_generation: AtomicU64::new(0),
             checks_wake,

@@ -21,6 +21,7 @@ mod rows;
 mod runner;
 mod sampler;
 mod threads;
+mod wakes;
 mod watch;
 mod work;
 
@@ -30,6 +31,7 @@ pub use planner::Planner;
 pub use reader::{Cost, Reader};
 pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
+pub use wakes::{Wakes, Woken};
 
 use crate::alerts;
 use crate::checks::Board;
@@ -40,7 +42,6 @@ use crate::sampling::history::History;
 use crate::sampling::metrics::Source;
 use crate::sys::clock::Clock;
 use directory::Directory;
-use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::sync::Arc;
 
@@ -80,35 +81,23 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
         DetectorError::Memory(error) => BuildError::Memory(error),
     })?;
     let (sink, alerts) = alerts::ring(config.limits.alerts as usize).map_err(BuildError::Descriptor)?;
-    let exits = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(BuildError::Descriptor)?);
+    let wakes = Arc::new(Wakes::new().map_err(BuildError::Descriptor)?);
     let (hot, cold) = link::connect(config.limits.vms as usize).map_err(BuildError::Descriptor)?;
-    let nudge = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-        .map_err(BuildError::Descriptor)?;
     let checks_wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
         .map_err(BuildError::Descriptor)?;
     let board = Arc::new(Board::new().map_err(BuildError::Descriptor)?);
     let config = Arc::new(config);
-    let directory = Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), nudge, checks_wake));
+    let wakes_too = Arc::clone(&wakes);
+    let directory =
+        Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), wakes_too, checks_wake));
 
     let reader =
         Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), board, clock.clone());
     let counters = Arc::clone(&directory.counters);
     let tally = Arc::clone(&directory.tally);
-    let exits_too = Arc::clone(&exits);
-    let sampler = Sampler::new(
-        &config,
-        clock.clone(),
-        writer,
-        recorder,
-        detector,
-        sink,
-        hot,
-        exits_too,
-        counters,
-        tally,
-    );
-    let planner =
-        Planner::new(config, clock, cold, exits, directory, frame).map_err(BuildError::Descriptor)?;
+    let sampler =
+        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, wakes, counters, tally);
+    let planner = Planner::new(config, clock, cold, directory, frame).map_err(BuildError::Descriptor)?;
     Ok((sampler, planner, reader))
 }
 

@@ -17,7 +17,6 @@ use crate::sampling::perf::OpenCounters;
 use crate::sampling::vm::Delivery;
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use crate::sys::descriptors;
-use nix::sys::epoll::Epoll;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -59,7 +58,6 @@ impl Planner {
         config: Arc<Config>,
         clock: Clock,
         link: Cold,
-        exits: Arc<Epoll>,
         directory: Arc<Directory>,
         frame: Arc<Frame>,
     ) -> nix::Result<Self> {
@@ -74,7 +72,7 @@ impl Planner {
         }
         directory.counters.wants_last_pid.store(noticer.wants_last_pid(&config), Relaxed);
         work.ring_at(&clock, 0);
-        let watch = Watch::new(&config, exits, Arc::clone(&directory));
+        let watch = Watch::new(&config, Arc::clone(&directory));
         let monitors = Monitors::new(&config)?;
         work.add(monitors.fd())?;
         Ok(Self {
@@ -165,7 +163,7 @@ impl Planner {
         self.outbox.push_back(ToHot::Interval(interval_ns));
         self.flush();
         // Fails only when the count is at its maximum, and then the sampler is awake anyway.
-        let _ = self.directory.nudge.write(1);
+        self.directory.wakes.nudge();
         self.directory.counters.wants_last_pid.store(self.noticer.wants_last_pid(&self.config), Relaxed);
         self.replan_all(now_ns);
     }

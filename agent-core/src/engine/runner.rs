@@ -93,7 +93,7 @@ impl Agent {
         let maintenance = planner.fd().try_clone_to_owned().map_err(|error| {
             BuildError::Descriptor(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)))
         })?;
-        let shared = Arc::new(Shared::new(Arc::clone(reader.directory())).map_err(BuildError::Descriptor)?);
+        let shared = Arc::new(Shared::new(Arc::clone(reader.directory())));
         Ok(Self {
             sampler: Arc::new(Mutex::new(sampler)),
             planner: Arc::new(Mutex::new(planner)),

@@ -4,6 +4,7 @@ use super::budget;
 use super::checks::Tally;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
+use super::wakes::{self, Wakes};
 use crate::alerts::AlertSink;
 use crate::config::Config;
 use crate::detection::Detector;
@@ -15,7 +16,8 @@ use crate::sampling::metrics::{Scope, Source, agent};
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::{Delivery, Pace, Scratch, TapSweep, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
-use nix::sys::epoll::{Epoll, EpollEvent, EpollTimeout};
+use nix::sys::epoll::EpollEvent;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,7 +39,7 @@ pub struct Sampler {
     detector: Box<Detector>,
     sink: AlertSink,
     link: Hot,
-    exits: Arc<Epoll>,
+    wakes: Arc<Wakes>,
     exited: [EpollEvent; EXITS_PER_CALL],
     host: Option<Box<HostPlan>>,
     vms: Box<[Option<Box<VmPlan>>]>,
@@ -77,7 +79,7 @@ impl Sampler {
         detector: Detector,
         sink: AlertSink,
         link: Hot,
-        exits: Arc<Epoll>,
+        wakes: Arc<Wakes>,
         counters: Arc<Counters>,
         tally: Arc<Tally>,
     ) -> Self {
@@ -92,7 +94,7 @@ impl Sampler {
             detector: Box::new(detector),
             sink,
             link,
-            exits,
+            wakes,
             exited: [EpollEvent::empty(); EXITS_PER_CALL],
             host: None,
             vms: (0..vms).map(|_| None).collect(),
@@ -132,6 +134,11 @@ impl Sampler {
 
     /// Reads everything that is due, judges it and publishes it.
     pub fn tick(&mut self) -> Tick {
+        self.tick_after(true)
+    }
+
+    /// A tick after a sleep that showed whether processes of VMs ended.
+    pub(super) fn tick_after(&mut self, exited: bool) -> Tick {
         let cpu_before_ns = thread_cpu_ns();
         self.tick = Tick {
             number: self.tick.number + 1,
@@ -141,7 +148,9 @@ impl Sampler {
         self.writer.begin();
         self.note_lateness();
         self.take_requests();
-        self.notice_exits();
+        if exited {
+            self.notice_exits();
+        }
         self.sample_host();
         self.sample_vms();
         self.write_self(cpu_before_ns);
@@ -263,15 +272,14 @@ impl Sampler {
 
     fn notice_exits(&mut self) {
         // A process whose plan has not arrived yet stays ready: without a bound, enough of those would never end.
-        for _ in 0..=self.vms.len() / EXITS_PER_CALL {
-            let count = self.exits.wait(&mut self.exited, EpollTimeout::ZERO).unwrap_or(0);
+        for _ in 0..=(self.vms.len() + wakes::OTHERS) / EXITS_PER_CALL {
+            let count = self.wakes.ready(&mut self.exited);
             for index in 0..count {
-                let row = u32::try_from(self.exited[index].data() & 0xffff_ffff).unwrap_or(u32::MAX);
-                let generation = u32::try_from(self.exited[index].data() >> 32).unwrap_or(0);
+                let Some(vm) = wakes::vm(self.exited[index]) else { continue };
                 if !self.link.has_room(MESSAGES_PER_VM) {
                     return;
                 }
-                self.exit(Entity { scope: Scope::Vm, row, generation });
+                self.exit(vm);
             }
             if count < EXITS_PER_CALL {
                 return;
@@ -287,7 +295,7 @@ impl Sampler {
         }
         if let Some(pidfd) = &plan.pidfd {
             // Taken out of the set by hand: the descriptor lives on until the planner closes it.
-            let _ = self.exits.delete(pidfd);
+            self.wakes.forget(pidfd.as_fd());
         }
         self.hand_back(ToCold::Exited(entity));
         self.retire(entity, true);
@@ -326,6 +334,8 @@ impl Sampler {
             if !(self.tick.number + u64::from(row)).is_multiple_of(every) {
                 continue;
             }
+            let ahead = |by: usize| self.vms[*self.active.get(index + by)? as usize].as_deref();
+            VmPlan::prefetch(ahead(0), ahead(1));
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
             let pulse = plan.sample(tick, pace, &mut self.scratch, &mut self.writer);

@@ -3,47 +3,41 @@
 
 use super::directory::Directory;
 use super::runner::AgentState;
+use super::wakes::Woken;
 use super::{Checks, Planner, Sampler};
-use crate::sys::clock::Clock;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
-use nix::sys::time::TimeSpec;
 use parking_lot::Mutex;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What the agent and its threads share.
 pub(super) struct Shared {
-    /// Readable, and never read, once the threads should end.
-    stop: EventFd,
     directory: Arc<Directory>,
 }
 
 impl Shared {
-    pub(super) fn new(directory: Arc<Directory>) -> nix::Result<Self> {
-        let stop = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Self { stop, directory })
+    pub(super) fn new(directory: Arc<Directory>) -> Self {
+        Self { directory }
     }
 
     pub(super) fn ask_to_stop(&self) {
-        // Fails only when the count is at its maximum, and then the descriptor is readable anyway.
-        let _ = self.stop.write(1);
+        self.directory.wakes.ask_to_stop();
     }
 
     /// Readable once the threads should end.
     pub(super) fn stop_fd(&self) -> BorrowedFd<'_> {
-        self.stop.as_fd()
+        self.directory.wakes.stop_fd()
     }
 
     /// All threads have ended.
     pub(super) fn stopped(&self) {
-        let _ = self.stop.read();
+        self.directory.wakes.stopped();
         self.enter(AgentState::Running, AgentState::Idle);
     }
 
@@ -162,50 +156,24 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 fn sample_until_stopped(sampler: &mut Sampler, shared: &Shared) {
     sampler.restart();
     loop {
-        match sleep_until(shared, sampler.clock(), sampler.next_deadline_ns()) {
-            Woken::Deadline => {}
-            // The interval has changed, which the sampler learns in a tick.
-            Woken::Nudge => sampler.restart(),
-            Woken::Stop => return,
-        }
-        sampler.tick();
-    }
-}
-
-/// What ended a sleep.
-enum Woken {
-    Deadline,
-    Nudge,
-    Stop,
-}
-
-/// Sleeps until the deadline, or until it is time for something else, which it notices at once.
-fn sleep_until(shared: &Shared, clock: &Clock, deadline_ns: u64) -> Woken {
-    loop {
-        let left_ns = deadline_ns.saturating_sub(clock.mono_ns());
-        let nudge = &shared.directory.nudge;
-        let mut fds = [shared.stop.as_fd(), nudge.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        // Signals are blocked, but a debugger or a stop may still interrupt the sleep: slept on then.
-        let ready = ppoll(&mut fds, Some(TimeSpec::from_duration(Duration::from_nanos(left_ns))), None);
-        match ready {
-            Ok(0) if clock.mono_ns() >= deadline_ns => return Woken::Deadline,
-            Ok(0) | Err(_) => {}
-            Ok(_) if fds[0].any() == Some(true) => return Woken::Stop,
-            Ok(_) => {
-                let _ = nudge.read();
-                return Woken::Nudge;
+        let exited = match shared.directory.wakes.sleep_until(sampler.clock(), sampler.next_deadline_ns()) {
+            Woken::Deadline { exited } => exited,
+            Woken::Nudge => {
+                // The interval has changed, which the sampler learns in a tick.
+                sampler.restart();
+                true
             }
-        }
+            Woken::Stop => return,
+        };
+        sampler.tick_after(exited);
     }
 }
 
 fn plan_until_stopped(planner: &mut Planner, shared: &Shared) {
     loop {
         planner.maintain();
-        let mut fds = [
-            PollFd::new(shared.stop.as_fd(), PollFlags::POLLIN),
-            PollFd::new(planner.fd(), PollFlags::POLLIN),
-        ];
+        let mut fds =
+            [PollFd::new(shared.stop_fd(), PollFlags::POLLIN), PollFd::new(planner.fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::NONE);
         if fds[0].any().unwrap_or(false) {
             return;

@@ -14,7 +14,6 @@ use crate::sampling::discovery::{DiskInfo, NicInfo, VcpuInfo, VmInfo};
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::Scope;
 use crate::sampling::vm::VmPlan;
-use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -54,7 +53,6 @@ pub(super) struct Watch {
     vms: Vec<Option<Watched>>,
     by_pid: HashMap<i32, u32>,
     refused: HashSet<(i32, u64)>,
-    exits: Arc<Epoll>,
     directory: Arc<Directory>,
     /// Descriptors of all plans that are out.
     held: usize,
@@ -83,14 +81,13 @@ const fn part(scope: Scope) -> usize {
 }
 
 impl Watch {
-    pub(super) fn new(config: &Config, exits: Arc<Epoll>, directory: Arc<Directory>) -> Self {
+    pub(super) fn new(config: &Config, directory: Arc<Directory>) -> Self {
         let rows = |scope| Rows::new(scope, &config.limits);
         Self {
             rows: [rows(Scope::Vm), rows(Scope::Vcpu), rows(Scope::VmNet), rows(Scope::VmDisk)],
             vms: (0..config.limits.vms).map(|_| None).collect(),
             by_pid: HashMap::new(),
             refused: HashSet::new(),
-            exits,
             directory,
             held: 0,
             room_made: false,
@@ -185,10 +182,8 @@ impl Watch {
             return Entered::Gone;
         }
         if let Some(pidfd) = &plan.pidfd {
-            let entity = info.entity;
-            let data = u64::from(entity.generation) << 32 | u64::from(entity.row);
             // Without this the exit is still noticed, by the first read that fails.
-            if let Err(errno) = self.exits.add(pidfd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, data)) {
+            if let Err(errno) = self.directory.wakes.watch(pidfd.as_fd(), info.entity) {
                 log::warn!("the exit of VM {} is noticed late: epoll: {errno}", info.name);
             }
         }

@@ -13,6 +13,7 @@ use super::metrics::{MetricId, Scope, Source};
 use crate::config::Limits;
 use crate::sys::zeroed::Zeroed;
 use crate::sys::{prefetch, seqcount};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -423,10 +424,17 @@ impl FrameWriter {
     /// Asks the processor for a row that will be written soon.
     #[inline]
     pub fn prefetch_row(&self, scope: Scope, row: u32) {
+        self.prefetch_columns(scope, row, 0..self.frame.section(scope).columns);
+    }
+
+    /// Asks the processor for a part of a row that will be written soon.
+    #[inline]
+    pub fn prefetch_columns(&self, scope: Scope, row: u32, columns: Range<usize>) {
         let section = self.frame.section(scope);
         let row = row as usize;
         if row < section.rows {
-            let cells = row * section.columns..(row + 1) * section.columns;
+            let first = row * section.columns;
+            let cells = first + columns.start..first + columns.end;
             prefetch::slice(&section.cells[cells.clone()]);
             prefetch::slice(&section.availability[cells]);
             prefetch::slice(&section.sequence[row..=row]);

@@ -115,3 +115,63 @@ fn what_was_installed_can_be_taken_away_again() {
     succeeded("tools/install-library --uninstall", &output);
     assert!(files(prefix.path()).is_empty(), "{:?}", files(prefix.path()));
 }
+
+#[test]
+fn make_install_puts_the_daemon_and_what_belongs_to_it_beside_the_library() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let daemon = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "bartizan", "--bins"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    succeeded("cargo build", &daemon);
+    // What is installed, in one folder: as after a build, wherever cargo keeps the parts.
+    let parts = tempfile::tempdir().expect("a temporary folder");
+    let target = built().parent().expect("a folder").to_path_buf();
+    for part in [built().join("libbartizan.so"), built().join("libbartizan.a"), target.join("bartizan")] {
+        let link = parts.path().join(part.file_name().expect("a name"));
+        std::os::unix::fs::symlink(part, link).expect("a link");
+    }
+    let root_folder = tempfile::tempdir().expect("a temporary folder");
+    let install = |option: &[&str]| {
+        let output = Command::new(root().join("tools/install"))
+            .args(option)
+            .env("PREFIX", "/opt/bartizan")
+            .env("DESTDIR", root_folder.path())
+            .env("BUILT", parts.path())
+            .env_remove("LIBDIR")
+            .env_remove("INCLUDEDIR")
+            .output()
+            .expect("the script runs");
+        succeeded("tools/install", &output);
+    };
+    install(&[]);
+    let prefix = root_folder.path().join("opt/bartizan");
+    for file in [
+        "lib/libbartizan.so.0",
+        "lib/libbartizan.a",
+        "lib/pkgconfig/bartizan.pc",
+        "lib/cmake/bartizan/bartizan-config.cmake",
+        "include/bartizan.h",
+        "include/bartizan_metrics.h",
+        "include/bartizan.hpp",
+        "share/man/man1/bartizan.1",
+        "share/man/man1/bartizan-run.1",
+        "share/bash-completion/completions/bartizan",
+        "share/zsh/site-functions/_bartizan",
+        "share/fish/vendor_completions.d/bartizan.fish",
+        "share/doc/bartizan/bartizan.toml",
+        "lib/sysusers.d/bartizan.conf",
+        "lib/tmpfiles.d/bartizan.conf",
+    ] {
+        let length = std::fs::metadata(prefix.join(file)).map_or(0, |metadata| metadata.len());
+        assert!(length > 0, "{file} was not installed, or is empty");
+    }
+    let version = run("bartizan --version", Command::new(prefix.join("bin/bartizan")).arg("--version"));
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    let unit = std::fs::read_to_string(prefix.join("lib/systemd/system/bartizan.service")).expect("the unit");
+    assert!(unit.contains("ExecStart=/opt/bartizan/bin/bartizan "), "{unit}");
+    install(&["--uninstall"]);
+    let left = run("find", Command::new("find").arg(root_folder.path()).args(["-not", "-type", "d"]));
+    assert!(left.is_empty(), "{left}");
+}

@@ -6,6 +6,7 @@
 //! with AddressSanitizer, UBSan and valgrind instead.
 
 mod alert;
+mod checks;
 mod exports;
 mod generated;
 mod install;

@@ -8,6 +8,7 @@
  *     if (btz_agent_new(BTZ_ABI_VERSION, NULL, &agent, &error) != BTZ_OK) { ... error.message ... }
  *     btz_agent_start(agent, &error);
  *     ... poll btz_agent_alert_fd(agent), then btz_agent_alerts(); read values when wanted ...
+ *     ... poll btz_agent_check_fd(agent), then btz_agent_check_changes(): is each VM isolated, is the host as promised ...
  *     btz_agent_free(agent);
  *
  * What holds for everything here, unless an item says otherwise:

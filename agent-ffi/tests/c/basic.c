@@ -36,6 +36,9 @@ static void structs(void) {
     SAME_BYTES(btz_metric, BTZ_METRIC_INIT, btz_metric_init);
     SAME_BYTES(btz_accounting, BTZ_ACCOUNTING_INIT, btz_accounting_init);
     SAME_BYTES(btz_cost, BTZ_COST_INIT, btz_cost_init);
+    SAME_BYTES(btz_finding, BTZ_FINDING_INIT, btz_finding_init);
+    SAME_BYTES(btz_check_state, BTZ_CHECK_STATE_INIT, btz_check_state_init);
+    SAME_BYTES(btz_waiver, BTZ_WAIVER_INIT, btz_waiver_init);
 }
 
 static void versions(void) {
@@ -49,6 +52,10 @@ static void versions(void) {
     CHECK(strcmp(btz_severity_name(BTZ_SEVERITY_CRITICAL), "critical") == 0);
     CHECK(strcmp(btz_vmm_name(BTZ_VMM_QEMU), "qemu") == 0);
     CHECK(strcmp(btz_vmm_name(99), "unknown") == 0);
+    CHECK(strcmp(btz_verdict_name(BTZ_VERDICT_NOT_APPLICABLE), "not-applicable") == 0);
+    CHECK(strcmp(btz_check_severity_name(BTZ_CHECK_SEVERITY_HIGH), "high") == 0);
+    CHECK(strcmp(btz_check_scope_name(BTZ_CHECK_SCOPE_VMS), "vms") == 0);
+    CHECK(strcmp(btz_change_name(BTZ_CHANGE_GONE), "gone") == 0);
 }
 
 static void configurations(void) {

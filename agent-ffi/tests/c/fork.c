@@ -25,6 +25,9 @@ static void child(btz_agent *agent, btz_config *config) {
     STATUS(BTZ_ERR_FORKED, btz_agent_alert_fd(agent));
     STATUS(BTZ_ERR_FORKED, btz_agent_read(agent, BTZ_ENTITY_HOST, BTZ_METRIC_HOST_MEMORY_TOTAL, &value));
     STATUS(BTZ_ERR_FORKED, btz_agent_alerts(agent, &alert, sizeof alert, 1, &n));
+    STATUS(BTZ_ERR_FORKED, btz_agent_check_fd(agent));
+    STATUS(BTZ_ERR_FORKED, btz_agent_check(agent, 1000, NULL, &error));
+    STATUS(BTZ_ERR_FORKED, btz_agent_check_sweep(agent));
     STATUS(BTZ_ERR_FORKED, btz_agent_free(agent));
     /* An agent of its own works. */
     STATUS(BTZ_OK, btz_agent_new(BTZ_ABI_VERSION, config, &own, &error));
@@ -45,6 +48,7 @@ int main(void) {
         pid_t pid;
         CHECK(fcntl(btz_agent_alert_fd(agent), F_GETFD) & FD_CLOEXEC);
         CHECK(fcntl(btz_agent_maintenance_fd(agent), F_GETFD) & FD_CLOEXEC);
+        CHECK(fcntl(btz_agent_check_fd(agent), F_GETFD) & FD_CLOEXEC);
         if (with_threads) {
             STATUS(BTZ_OK, btz_agent_start(agent, NULL));
         } else {

@@ -11,6 +11,7 @@ static void nulls(btz_agent *agent, btz_config *config) {
     uint64_t wide = 0;
     btz_value value = BTZ_VALUE_INIT;
     btz_query query = { BTZ_ENTITY_HOST, BTZ_METRIC_HOST_MEMORY_TOTAL, 0 };
+    btz_waiver nobody = BTZ_WAIVER_INIT;
 
     STATUS(BTZ_ERR_NULL, btz_agent_new(BTZ_ABI_VERSION, config, NULL, &error));
     CHECK(error.code == BTZ_ERR_NULL && error.message[0] != '\0');
@@ -43,6 +44,21 @@ static void nulls(btz_agent *agent, btz_config *config) {
     STATUS(BTZ_ERR_NULL, btz_agent_alerts(agent, NULL, sizeof(btz_alert), 0, NULL));
     STATUS(BTZ_ERR_NULL, btz_agent_accounting(agent, NULL));
     STATUS(BTZ_ERR_NULL, btz_agent_cost(agent, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_checks(agent, NULL, sizeof(btz_check), 1, &n));
+    STATUS(BTZ_ERR_NULL, btz_agent_checks(agent, NULL, sizeof(btz_check), 0, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_text(agent, NULL, 3, BTZ_CHECK_TEXT_JSON, NULL, 0, &n));
+    STATUS(BTZ_ERR_NULL, btz_agent_findings(agent, NULL, NULL, sizeof(btz_finding), 1, &n, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_findings(agent, NULL, NULL, sizeof(btz_finding), 0, NULL, &n));
+    STATUS(BTZ_ERR_NULL, btz_agent_finding(agent, NULL, 3, 0, 0, NULL, 0, &n));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_fd(NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_changes(agent, NULL, sizeof(btz_finding), 1, &n));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_changes(agent, NULL, sizeof(btz_finding), 0, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_accounting(agent, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_state(agent, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check(NULL, 1, &u, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_check_sweep(NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_waive(agent, NULL, NULL));
+    STATUS(BTZ_ERR_NULL, btz_agent_waive(agent, &nobody, NULL));
     STATUS(BTZ_ERR_NULL, btz_config_new(BTZ_ABI_VERSION, NULL, NULL));
     STATUS(BTZ_ERR_NULL, btz_config_from_toml(BTZ_ABI_VERSION, NULL, 3, &read, NULL));
     STATUS(BTZ_ERR_NULL, btz_config_from_file(BTZ_ABI_VERSION, NULL, 3, &read, NULL));
@@ -132,6 +148,51 @@ static void sizes(btz_agent *agent, btz_config *config) {
     STATUS(BTZ_ERR_SIZE, btz_agent_read_many(agent, queries, (size_t)-1, &rows[0].known, sizeof(btz_value)));
 }
 
+static void checks(btz_agent *agent) {
+    btz_waiver waiver = BTZ_WAIVER_INIT;
+    btz_finding after = BTZ_FINDING_INIT, found;
+    btz_check first;
+    char text[8];
+    size_t n = 0;
+    STATUS(BTZ_OK, btz_agent_checks(agent, &first, sizeof first, 1, &n));
+    CHECK(n >= 1);
+    STATUS(BTZ_ERR_ARGUMENT, btz_agent_check_text(agent, first.id, strlen(first.id), 0, NULL, 0, &n));
+    STATUS(BTZ_ERR_ARGUMENT, btz_agent_check_text(agent, first.id, strlen(first.id), 99, NULL, 0, &n));
+    STATUS(BTZ_ERR_BUFFER, btz_agent_check_text(agent, first.id, strlen(first.id), BTZ_CHECK_TEXT_JSON, text,
+                                                sizeof text, &n));
+    STATUS(BTZ_ERR_NOT_FOUND, btz_agent_check_text(agent, "no.such", 7, BTZ_CHECK_TEXT_JSON, NULL, 0, &n));
+    STATUS(BTZ_ERR_NOT_FOUND, btz_agent_finding(agent, "no.such", 7, 0, 0, NULL, 0, &n));
+    STATUS(BTZ_ERR_NOT_FOUND, btz_agent_finding(agent, first.id, strlen(first.id), -1, 7, NULL, 0, &n));
+    /* The last finding of a call before, from nowhere or of a wrong size. */
+    after.pid = -5;
+    STATUS(BTZ_OK, btz_agent_findings(agent, &after, &found, sizeof found, 1, &n, NULL));
+    after.struct_size = 8;
+    STATUS(BTZ_ERR_SIZE, btz_agent_findings(agent, &after, &found, sizeof found, 1, &n, NULL));
+    STATUS(BTZ_ERR_SIZE, btz_agent_findings(agent, NULL, &found, sizeof found - 8, 1, &n, NULL));
+    waiver.rule = first.id;
+    waiver.rule_length = strlen(first.id);
+    waiver.owner = waiver.reason = waiver.observed = "x";
+    waiver.owner_length = waiver.reason_length = waiver.observed_length = 1;
+    waiver.expires = "tomorrow";
+    waiver.expires_length = 8;
+    STATUS(BTZ_ERR_ARGUMENT, btz_agent_waive(agent, &waiver, &error));
+    CHECK(strstr(error.message, "tomorrow") != NULL);
+    waiver.expires = "2999-12-31";
+    waiver.expires_length = 10;
+    waiver.owner = "  ";
+    waiver.owner_length = 2;
+    STATUS(BTZ_ERR_ARGUMENT, btz_agent_waive(agent, &waiver, &error));
+    waiver.owner_length = (size_t)-1;
+    STATUS(BTZ_ERR_ARGUMENT, btz_agent_waive(agent, &waiver, &error));
+    waiver.owner_length = 1;
+    waiver.subject = "nobody";
+    waiver.subject_length = 6;
+    waiver.observed = NULL;
+    STATUS(BTZ_ERR_NOT_FOUND, btz_agent_waive(agent, &waiver, &error));
+    waiver.struct_size = 1;
+    STATUS(BTZ_ERR_SIZE, btz_agent_waive(agent, &waiver, &error));
+}
+
 static void values(btz_agent *agent, btz_config *config) {
     btz_value value = BTZ_VALUE_INIT;
     btz_config *read = NULL;
@@ -151,6 +212,7 @@ static void values(btz_agent *agent, btz_config *config) {
     STATUS(BTZ_ERR_ARGUMENT, btz_metric_by_name("x", (size_t)-1, NULL));
     STATUS(BTZ_ERR_ARGUMENT, btz_log_set((btz_log_fn)(void (*)(void))abort, NULL, 9, &error));
     CHECK(made == NULL && read == NULL);
+    checks(agent);
 }
 
 int main(void) {

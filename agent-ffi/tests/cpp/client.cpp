@@ -1,4 +1,5 @@
-// The C++ header, used as a host would: everything once; or, with RULE and SUBJECT, until that alert comes.
+// The C++ header, used as a host would: everything once; with RULE and SUBJECT, until that alert comes; with
+// FOLDER, what the checks find by its rules; with "checks", FOLDER and VM, until the VM was found and is gone.
 #include <bartizan.hpp>
 
 #include <cmath>
@@ -97,6 +98,76 @@ static void everything() {
     CHECK(btz::metric("nonsense").status() == BTZ_ERR_NOT_FOUND);
 }
 
+// What the checks find, with the rules of a folder: "own.file" is about FOLDER/file, and no VM passes "own.vm".
+static btz::agent checking(const std::string &folder) {
+    return btz::agent::make(btz::config::from_toml("[limits]\nvms = 4096\nvcpus = 32768\nhistory_ticks = 8\n"
+                                                   "[sampling]\ninterval_ms = 100\n"
+                                                   "[checks]\nfolder = \"" +
+                                                   folder + "/rules\"\nwaivers = \"" + folder + "/waivers\"\n")
+                                .value())
+        .value();
+}
+
+static void checks(const std::string &folder) {
+    btz::agent agent = checking(folder);
+    while (agent.check(std::chrono::milliseconds(1)).value()) {
+    }
+    CHECK(agent.check_state().value().sweeps == 1 && agent.check_fd() >= 0);
+    CHECK(agent.checks().value().size() > 2);
+    CHECK(agent.check_text("own.file", BTZ_CHECK_TEXT_TITLE).value() == "Others may not read the file");
+    CHECK(agent.check_text("own.file", BTZ_CHECK_TEXT_WHEN).value().empty());
+    CHECK(agent.check_text("own.nothing", BTZ_CHECK_TEXT_JSON).status() == BTZ_ERR_NOT_FOUND);
+    CHECK(agent.check_text("own.file", 77).status() == BTZ_ERR_ARGUMENT);
+    bool found = false;
+    for (const btz_finding &finding : agent.findings().value()) {
+        if (std::string_view(finding.rule) == "own.file") {
+            found = true;
+            CHECK(agent.finding_json(finding).value().find("path.others:") != std::string::npos);
+        }
+    }
+    CHECK(found);
+    (void)agent.check_changes().value();
+    CHECK(agent.waive({"own.file", "host", "ops@example.com", "until the move", "someday"}).status() ==
+          BTZ_ERR_ARGUMENT);
+    CHECK(agent.waive({"own.none", "host", "ops@example.com", "until the move", "2999-12-31"}).status() ==
+          BTZ_ERR_NOT_FOUND);
+    agent.waive({"own.file", "host", "ops@example.com", "until the move", "2999-12-31"}).value();
+    agent.sweep_checks().value();
+    while (agent.check(std::chrono::milliseconds(1)).value()) {
+    }
+    const auto changes = agent.check_changes().value();
+    CHECK(changes.size() == 1 && changes[0].change == BTZ_CHANGE_WAIVER);
+    CHECK((changes[0].flags & BTZ_FINDING_WAIVED) != 0 && std::string_view(changes[0].owner) == "ops@example.com");
+    const btz_accounting a = agent.check_accounting().value();
+    CHECK(a.produced == a.delivered + a.dropped + a.in_flight && a.delivered >= 1);
+    CHECK(agent.cost().value().checks_cpu_ns > 0);
+}
+
+static int until_gone(const std::string &folder, std::string_view vm) {
+    btz::agent agent = checking(folder);
+    agent.start().value();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < deadline) {
+        pollfd polled{agent.check_fd(), POLLIN, 0};
+        poll(&polled, 1, 100);
+        for (const btz_finding &change : agent.check_changes().value()) {
+            const bool of_vm = std::string_view(change.subject) == vm && std::string_view(change.rule) == "own.vm";
+            if (of_vm && change.change == BTZ_CHANGE_NEW) {
+                std::puts("watching");
+                std::fflush(stdout);
+            } else if (of_vm && change.change == BTZ_CHANGE_GONE) {
+                std::puts("gone");
+                return 0;
+            } else if (std::string_view(change.rule) == "own.file" && change.change == BTZ_CHANGE_VERDICT) {
+                std::puts("changed");
+                std::fflush(stdout);
+            }
+        }
+    }
+    std::fputs("not within 60 s\n", stderr);
+    return 2;
+}
+
 static int until_alert(const char *rule, const char *subject) {
     btz::agent agent = btz::agent::make(small_config()).value();
     agent.start().value();
@@ -126,8 +197,16 @@ static int until_alert(const char *rule, const char *subject) {
 }
 
 int main(int argc, char **argv) {
+    if (argc == 4) {
+        return until_gone(argv[2], argv[3]);
+    }
     if (argc == 3) {
         return until_alert(argv[1], argv[2]);
+    }
+    if (argc == 2) {
+        checks(argv[1]);
+        std::puts("ok");
+        return 0;
     }
     everything();
     std::puts("ok");

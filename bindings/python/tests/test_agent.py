@@ -79,7 +79,7 @@ def test_it_starts_stops_starts_again_and_closes_twice() -> None:
 
     assert state() is AgentState.IDLE and threads() == before
     agent.start()
-    assert state() is AgentState.RUNNING and threads() == before + 2
+    assert state() is AgentState.RUNNING and threads() == before + 3
     with pytest.raises(StateError):
         agent.start()
     with pytest.raises(StateError):

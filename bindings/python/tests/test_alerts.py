@@ -82,7 +82,7 @@ def test_the_gil_is_released_while_waiting(talkative: Talkative, monkeypatch: py
     polled = _stream.Queue.awaited
 
     @contextlib.contextmanager
-    def awaited(queue: _stream.Queue) -> Iterator[tuple[int, int]]:
+    def awaited(queue: _stream.Queue[Alert]) -> Iterator[tuple[int, int]]:
         with polled(queue) as descriptors:
             waiting.set()
             yield descriptors

@@ -208,6 +208,9 @@ pub struct CheckArgs {
     /// List the checks, and run none
     #[arg(short, long, conflicts_with_all = ["sarif", "html", "all", "strict"])]
     pub list: bool,
+    /// With --list: write the Markdown page that docs/checks-catalogue.md is
+    #[arg(long, requires = "list", group = "form")]
+    pub markdown: bool,
     /// Save every fact as a baseline to this file
     #[arg(long, value_name = "FILE")]
     pub save_baseline: Option<PathBuf>,

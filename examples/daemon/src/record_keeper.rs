@@ -7,7 +7,10 @@
 use crate::exit::{Code, Failure};
 use crate::view::json;
 use bartizan_core::alerts::Alert;
-use bartizan_core::ledger::{Health, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Ticket};
+use bartizan_core::checks::{Change, RuleSet};
+use bartizan_core::ledger::{
+    Health, Kind, LastRun, Ledger, LedgerError, PAYLOAD_BYTES_MAX, RealDisk, Sizes, Ticket,
+};
 use bartizan_core::sys::clock::Clock;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -73,6 +76,12 @@ impl RecordKeeper {
         self.append(Kind::ALERT, alert.tenant.as_str(), &json::alert(alert));
     }
 
+    /// Appends a change of a finding, in its VM's tenant's log.
+    pub fn finding(&mut self, change: &Change, rules: &RuleSet) {
+        let tenant = change.finding.subject.vm().map_or("", |vm| &vm.tenant);
+        self.append(Kind::FINDING, tenant, &json::finding(change, rules));
+    }
+
     /// Appends that a configuration is in force.
     pub fn config(&mut self, fingerprint: &str) {
         self.append(Kind::CONFIG, "", &json!({ "config_sha256": fingerprint }));
@@ -100,7 +109,13 @@ impl RecordKeeper {
 
     /// What is refused for want of room is counted by the ledger, and recorded.
     fn append(&mut self, kind: Kind, tenant: &str, payload: &Value) {
-        if let Ok(ticket) = self.ledger.append(kind, tenant, payload.to_string().as_bytes()) {
+        let mut text = payload.to_string();
+        if text.len() > PAYLOAD_BYTES_MAX {
+            // Evidence may be long: that there was something to record is never lost.
+            text = json!({ "type": payload["type"], "cut": text.chars().take(1_024).collect::<String>() })
+                .to_string();
+        }
+        if let Ok(ticket) = self.ledger.append(kind, tenant, text.as_bytes()) {
             self.last = Some(ticket);
         }
     }

@@ -135,6 +135,18 @@ fn the_metrics_page_is_what_the_table_says() {
 }
 
 #[test]
+fn the_catalogue_of_checks_is_what_the_rules_and_facts_say() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/checks-catalogue.md");
+    let committed = std::fs::read_to_string(page).unwrap_or_default();
+    let made = text(&output(&["check", "--list", "--markdown"]).stdout);
+    assert!(
+        committed == made,
+        "docs/checks-catalogue.md is not what is declared; make it anew: \
+         cargo run -p bartizan -- check --list --markdown > docs/checks-catalogue.md"
+    );
+}
+
+#[test]
 fn the_help_says_what_the_exit_codes_mean() {
     let output = output(&["--help"]);
     assert_eq!(code(&output), 0);

@@ -1,6 +1,7 @@
 //! One rule's declaration.
 
 use super::condition::Condition;
+use crate::checks::pattern::like;
 use serde::{Deserialize, Serialize};
 
 /// One rule. Its conditions compare facts; `when` decides whether it applies at all.
@@ -16,6 +17,10 @@ pub struct Rule {
     /// What it looks at.
     #[serde(default)]
     pub scope: Scope,
+    /// Patterns of the facts it is about, where it also looks at others to judge them; all of them when empty. Other
+    /// tools' verdicts are compared by these.
+    #[serde(default)]
+    pub about: Vec<String>,
     /// It applies only where this holds.
     pub when: Option<Condition>,
     /// What the running kernel or process must do.
@@ -152,6 +157,12 @@ impl Rule {
             Some(_) => self.expected.clone(),
             None => String::new(),
         }
+    }
+
+    /// Whether it is about a fact that it looked at.
+    #[must_use]
+    pub fn is_about(&self, key: &str) -> bool {
+        self.about.is_empty() || self.about.iter().any(|pattern| like(pattern, key))
     }
 
     /// What is wrong with the declaration: the key, and what about it.

@@ -4,6 +4,7 @@
 use crate::checks::fact::Unavailable;
 use crate::checks::host::{Content, HostFiles, Meta};
 use crate::checks::vm::Vm;
+use crate::checks::watch::is_announced;
 use crate::sys::clock::Clock;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -30,7 +31,9 @@ pub struct Gather {
 }
 
 struct Memo {
+    /// The round it is of, and until when it serves beyond that.
     round: u64,
+    until_ns: u64,
     value: Arc<dyn Any + Send + Sync>,
     inputs: Vec<Arc<str>>,
 }
@@ -68,17 +71,23 @@ impl Gather {
         &self.vms
     }
 
-    pub(super) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
+    pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
+        self.memo.get_mut().clear();
     }
 
     pub(super) fn new_round(&mut self) {
         self.round.set(self.round.get() + 1);
-        self.memo.get_mut().clear();
+        let now = self.clock.mono_ns();
+        self.memo.get_mut().retain(|_, memo| memo.until_ns > now);
     }
 
-    /// Notes that a fact depends on a path.
+    /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
+    /// hundreds of files of its process.
     pub fn note(&self, path: &str) {
+        if !is_announced(path) {
+            return;
+        }
         let mut inputs = self.inputs.borrow_mut();
         if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
             inputs.push(path.into());
@@ -111,6 +120,15 @@ impl Gather {
     pub fn meta(&self, path: &str) -> Result<Meta, Unavailable> {
         self.note(path);
         self.host.meta(path)
+    }
+
+    /// What is said of a file, or of the link if it is one.
+    ///
+    /// # Errors
+    /// See [`HostFiles::meta`].
+    pub fn meta_of_link(&self, path: &str) -> Result<Meta, Unavailable> {
+        self.note(path);
+        self.host.meta_of_link(path)
     }
 
     /// The names in a folder, sorted.
@@ -166,8 +184,21 @@ impl Gather {
 
     /// Something that several facts are made of, made once a round. `name` and its type say which it is.
     pub fn memo<T: Send + Sync + 'static>(&self, name: &str, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        self.memo_for(name, 0, make)
+    }
+
+    /// The same, made once a round and not again for so long, nor before the list of VMs changes: for what is made of
+    /// all VMs, while many rounds go through them one by one.
+    pub fn memo_for<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        kept_ns: u64,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
         let key = (TypeId::of::<T>(), name.to_owned());
-        let known = self.memo.borrow().get(&key).filter(|memo| memo.round == self.round.get()).map(|memo| {
+        let now = self.clock.mono_ns();
+        let serves = |memo: &&Memo| memo.round == self.round.get() || memo.until_ns > now;
+        let known = self.memo.borrow().get(&key).filter(serves).map(|memo| {
             for path in &memo.inputs {
                 self.note(path);
             }
@@ -176,14 +207,44 @@ impl Gather {
         if let Some(value) = known.and_then(|value| value.downcast::<T>().ok()) {
             return value;
         }
-        let (value, inputs) = self.noting(make);
+        let (value, mut inputs) = self.noting(make);
+        if kept_ns > 0 {
+            // Of all VMs: one path that changed would have every VM's facts read again. Time renews them.
+            inputs.clear();
+        }
         for path in &inputs {
             self.note(path);
         }
         let value = Arc::new(value);
-        let memo =
-            Memo { round: self.round.get(), value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>, inputs };
+        let memo = Memo {
+            round: self.round.get(),
+            until_ns: if kept_ns == 0 { 0 } else { now.saturating_add(kept_ns) },
+            value: Arc::clone(&value) as Arc<dyn Any + Send + Sync>,
+            inputs,
+        };
         self.memo.borrow_mut().insert(key, memo);
+        value
+    }
+
+    /// Something costly that several facts are made of, kept for as long as `stamp` stays the same. `name` and its type
+    /// say which it is; paths it reads are not noted.
+    pub fn kept<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        stamp: u64,
+        make: impl FnOnce(&Self) -> T,
+    ) -> Arc<T> {
+        let key = (TypeId::of::<T>(), name.to_owned());
+        let stamp = (stamp, 0, 0, 0, 0);
+        let known = self.documents.borrow().get(&key).filter(|(known, _)| *known == stamp).cloned();
+        if let Some((_, Ok(value))) = known
+            && let Ok(value) = value.downcast::<T>()
+        {
+            return value;
+        }
+        let value = Arc::new(self.noting(make).0);
+        let erased = Arc::clone(&value) as Arc<dyn Any + Send + Sync>;
+        self.documents.borrow_mut().insert(key, (stamp, Ok(erased)));
         value
     }
 

@@ -26,10 +26,20 @@ pub struct FactId {
     pub key: Arc<str>,
 }
 
+/// One fact of every VM.
+pub type Each = Arc<[(Arc<Vm>, Arc<Fact>)]>;
+
+/// The name under which a rule depends on one fact of every VM.
+pub const EACH: &str = "vms.each:";
+
 /// All facts that were asked for.
 pub struct Facts {
     supply: Supply,
     cells: RefCell<HashMap<FactId, Cell>>,
+    /// Every name that was asked for, once: thousands of facts share them.
+    names: RefCell<HashSet<Arc<str>>>,
+    /// One fact of every VM, as long as none of them has changed.
+    each: RefCell<HashMap<Arc<str>, Each>>,
     /// Which facts were read from a path.
     readers: RefCell<HashMap<Arc<str>, HashSet<FactId>>>,
     /// Paths that were read for the first time since somebody asked.
@@ -70,8 +80,28 @@ impl Facts {
     }
 
     fn new(supply: Supply, cells: HashMap<FactId, Cell>, vms: Vec<Arc<Vm>>) -> Self {
-        let (readers, fresh) = (RefCell::default(), RefCell::default());
-        Self { supply, cells: RefCell::new(cells), readers, fresh, vms }
+        Self {
+            supply,
+            cells: RefCell::new(cells),
+            names: RefCell::default(),
+            each: RefCell::default(),
+            readers: RefCell::default(),
+            fresh: RefCell::default(),
+            vms,
+        }
+    }
+
+    /// Which fact a name means, of the host or of a VM.
+    #[must_use]
+    pub fn id(&self, vm: Option<VmId>, key: &str) -> FactId {
+        let mut names = self.names.borrow_mut();
+        let known = names.get(key).cloned();
+        let key = known.unwrap_or_else(|| {
+            let name: Arc<str> = key.into();
+            names.insert(Arc::clone(&name));
+            name
+        });
+        FactId { vm, key }
     }
 
     /// The VMs on the host.
@@ -91,10 +121,12 @@ impl Facts {
             !readers.is_empty()
         });
         self.vms = vms;
+        self.each.get_mut().clear();
         if let Supply::Host(gather) = &mut self.supply {
             gather.set_vms(self.vms.clone());
         }
-        self.mark(|id| provider(&id.key).is_some_and(|provider| provider.refresh == Refresh::Vms))
+        let of_all = |refresh| matches!(refresh, Refresh::Vms | Refresh::Joined(_));
+        self.mark(|id| provider(&id.key).is_some_and(|provider| of_all(provider.refresh)))
     }
 
     /// One fact: as it was read last, or read now when it never was or is known to have changed.
@@ -113,6 +145,18 @@ impl Facts {
         }
         cells.insert(id.clone(), Cell { fact: Arc::clone(&fact), inputs, dirty: false });
         fact
+    }
+
+    /// One fact of every VM, in the order of [`vms`](Self::vms).
+    #[must_use]
+    pub fn each(&self, key: &str) -> Each {
+        if let Some(each) = self.each.borrow().get(key) {
+            return Arc::clone(each);
+        }
+        let of_vm = |vm: &Arc<Vm>| (Arc::clone(vm), self.get(&self.id(Some(vm.id), key), Some(vm)));
+        let each: Each = self.vms.iter().map(of_vm).collect();
+        self.each.borrow_mut().insert(key.into(), Arc::clone(&each));
+        each
     }
 
     /// Marks facts as changed, and says which they are.
@@ -148,7 +192,11 @@ impl Facts {
         };
         let vm = id.vm.and_then(|wanted| self.vms.iter().find(|vm| vm.id == wanted)).cloned();
         let after = self.get(id, vm.as_ref());
-        !after.same(&before)
+        let changed = !after.same(&before);
+        if changed && id.vm.is_some() {
+            self.each.get_mut().remove(&id.key);
+        }
+        changed
     }
 
     /// Forgets what was read for several facts at once: from now on files are looked at anew.

@@ -2,11 +2,11 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `rule`, `title`, `severity`, `group` | the rule |
+//! | `check_id`, `title`, `severity`, `group` | the rule |
 //! | `subject` | `host` or `vm`, with `name`, `uuid`, `tenant`, `pid` |
 //! | `verdict` | `pass`, `fail`, `unknown`, `error`, `not-applicable`: never changed by a waiver |
 //! | `waived` | who answers for it, why, until when; `null` |
-//! | `reason` | why, with the values |
+//! | `reason`, `observed` | why, and what was observed: what a waiver is pinned to |
 //! | `facets` | a verdict each: `facet`, `verdict`, `reason`, `unknown_why`, `expected`, `evidence` |
 //! | `evidence` | `fact`, `value` or `unavailable`, `source`, `raw`, `read_at` |
 //! | `fact_keys` | the facts' names, which other tools' verdicts are compared by |
@@ -22,11 +22,12 @@ use serde_json::{Value, json};
 /// A finding; `rule` is its declaration, `None` for a rule that is broken.
 #[must_use]
 pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
-    let mut keys: Vec<&str> = finding.fact_keys().collect();
+    let about = |key: &&str| rule.is_none_or(|rule| rule.is_about(key));
+    let mut keys: Vec<&str> = finding.fact_keys().filter(about).collect();
     keys.sort_unstable();
     keys.dedup();
     json!({
-        "rule": &*finding.rule,
+        "check_id": &*finding.rule,
         "title": rule.map_or("", |rule| rule.title.as_str()),
         "group": rule.map_or("rules", Rule::group),
         "severity": finding.severity.name(),
@@ -34,8 +35,9 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "verdict": finding.verdict.name(),
         "waived": finding.waived,
         "reason": finding.reason(),
+        "observed": finding.observed(),
         "note": finding.note,
-        "facets": finding.outcomes.iter().map(outcome).collect::<Vec<_>>(),
+        "facets": finding.outcomes.iter().map(|one| outcome(one, rule)).collect::<Vec<_>>(),
         "fact_keys": keys,
         "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
         "references": rule.map_or(&[][..], |rule| &rule.references),
@@ -52,7 +54,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
 #[must_use]
 pub fn rule(rule: &Rule) -> Value {
     json!({
-        "rule": rule.id,
+        "check_id": rule.id,
         "title": rule.title,
         "group": rule.group(),
         "severity": rule.severity.name(),
@@ -81,13 +83,13 @@ fn subject(subject: &Subject) -> Value {
     }
 }
 
-fn outcome(outcome: &Outcome) -> Value {
+fn outcome(outcome: &Outcome, rule: Option<&Rule>) -> Value {
     json!({
         "facet": outcome.facet.name(),
         "verdict": outcome.verdict.name(),
         "reason": outcome.reason,
         "unknown_why": (!outcome.unknown_why.is_empty()).then_some(outcome.unknown_why),
-        "expected": outcome.expected,
+        "expected": rule.map(|rule| rule.expectation(outcome.facet)),
         "evidence": outcome.evidence.iter().map(|fact| evidence(fact)).collect::<Vec<_>>(),
     })
 }

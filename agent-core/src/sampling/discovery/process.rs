@@ -241,7 +241,8 @@ impl Process {
     }
 
     fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        // One read for most files: they are made anew for each.
+        let mut bytes = Vec::with_capacity(4_000);
         File::open(self.path(name))?.take(bytes_max).read_to_end(&mut bytes)?;
         Ok(bytes)
     }

@@ -1,12 +1,15 @@
 //! Entry points for the fuzz targets: each runs one family of this module's parsers over arbitrary bytes.
 
-use super::{cgroup_files, cgroup_paths, cold, kernel_release, kvm_stats, process, stat_line, taps, threads};
+use super::{
+    cgroup_files, cgroup_paths, cold, kernel_release, kvm_stats, process, schedstat, stat_line, taps,
+};
 use crate::sampling::metrics::Unit;
 
 /// `/proc/PID/stat`, `schedstat`, `status`, `io`, `limits`, `smaps_rollup`.
 pub fn process_files(data: &[u8]) {
     let _ = stat_line::parse(data);
-    let _ = threads::parse_schedstat(data);
+    let _ = schedstat::parse(data, data.len());
+    let _ = schedstat::parse(data, data.len().saturating_sub(schedstat::TEXT_BYTES_MAX));
     process::fuzz(data);
     cold::fuzz(data);
 }

@@ -3,7 +3,7 @@
 //! | module | reads |
 //! |---|---|
 //! | `process` | `/proc/PID/stat`, `io`, `status` |
-//! | `threads`, `vcpus` | each thread's `schedstat`, vCPU threads' `stat` |
+//! | `threads`, `vcpus`, `schedstat` | each thread's `schedstat`, vCPU threads' `stat` |
 //! | `cgroup` | the VM's own cgroup, v2, v1 or both |
 //! | `kvm`, `kvm_stats` | KVM's counters: statistics descriptors or debugfs |
 //! | `taps`, `netns` | counters of the taps |
@@ -24,6 +24,7 @@ mod kvm_stats;
 mod netns;
 mod plan;
 mod process;
+mod schedstat;
 mod slot;
 mod stat_line;
 mod taps;

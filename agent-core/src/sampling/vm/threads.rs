@@ -1,48 +1,20 @@
 //! The VMM's threads: `/proc/PID/task/TID/schedstat`, read every tick, and a vCPU thread's `stat`, read rarely.
 //!
-//! `schedstat` is three numbers (Documentation/scheduler/sched-stats.rst): nanoseconds on a CPU, nanoseconds runnable
-//! but waiting for one, times put on a CPU. For a thread that is running now the first lags by up to a scheduler
-//! tick.
-//!
 //! Two tiers, chosen per VM by what descriptors are left: a descriptor kept per thread, or `openat`, `read`, `close`
 //! below a kept `/proc/PID/task`. A third one can be added beside [`Thread::read`]; nothing else knows how a thread
 //! is read.
 
+use super::schedstat::{self, Schedstat};
 use super::slot::{Budget, open_at};
 use super::stat_line::{self, StatLine};
 use crate::config::ThreadTierChoice;
 use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::metrics::Source;
-use crate::sampling::parse::{Form, parse_number};
 use nix::errno::Errno;
 use nix::sys::uio::pread;
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-
-/// One reading of `schedstat`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Schedstat {
-    /// Time on a CPU.
-    pub(super) run_ns: u64,
-    /// Time runnable but waiting for a CPU.
-    pub(super) wait_ns: u64,
-    /// Times put on a CPU.
-    pub(super) timeslices: u64,
-}
-
-/// Reads the three numbers; `None` when they are not there.
-#[must_use]
-pub(super) fn parse_schedstat(bytes: &[u8]) -> Option<Schedstat> {
-    // Complete only with its line end: a number that was cut off is another number.
-    let mut rest = bytes.strip_suffix(b"\n")?;
-    let mut next = || {
-        let number = parse_number(rest, Form::Integer)?;
-        rest = &rest[number.end..];
-        u64::try_from(number.value?).ok()
-    };
-    Some(Schedstat { run_ns: next()?, wait_ns: next()?, timeslices: next()? })
-}
 
 /// One thread. Small on purpose: a thousand VMs have thousands of them, and between two ticks others have the caches.
 pub(super) struct Thread {
@@ -80,13 +52,12 @@ impl Thread {
     /// # Errors
     /// `ESRCH` when the thread is gone; `EBADMSG` for text that makes no sense.
     pub(super) fn read(&mut self, task_dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<bool, Errno> {
-        // Three numbers of at most 20 digits.
-        let buffer = &mut buffer[..64];
+        let text = &mut buffer[..schedstat::TEXT_BYTES_MAX];
         let length = match &self.kept {
-            Some(file) => pread(file, buffer, 0)?,
-            None => read_once(task_dir, &Name::new(self.tid, b"/schedstat"), buffer)?,
+            Some(file) => pread(file, text, 0)?,
+            None => read_once(task_dir, &Name::new(self.tid, b"/schedstat"), text)?,
         };
-        let now = parse_schedstat(&buffer[..length]).ok_or(Errno::EBADMSG)?;
+        let now = schedstat::parse(buffer, length).ok_or(Errno::EBADMSG)?;
         let ran = self.known && now != self.last;
         self.last = now;
         self.known = true;
@@ -183,7 +154,6 @@ pub(super) fn report(
 mod tests {
     use super::*;
     use crate::sampling::vm::slot::open_directory;
-    use proptest::prelude::*;
     use std::os::fd::AsFd;
     use std::path::Path;
 
@@ -251,21 +221,5 @@ mod tests {
         assert_eq!(report(6, 6, ThreadTierChoice::Auto, None).tier, "kept-fd");
         let refused = report(0, 6, ThreadTierChoice::Auto, Some(Errno::ENOENT));
         assert_eq!((refused.tier, refused.availability), ("none", Availability::Unsupported));
-    }
-
-    proptest! {
-        #[test]
-        fn schedstat_is_read_whole_or_not_at_all(numbers: [u32; 3], cut in 1usize..8) {
-            let [run, wait, slices] = numbers.map(u64::from);
-            let text = format!("{run} {wait} {slices}\n");
-            let expected = Schedstat { run_ns: run, wait_ns: wait, timeslices: slices };
-            prop_assert_eq!(parse_schedstat(text.as_bytes()), Some(expected));
-            prop_assert_eq!(parse_schedstat(&text.as_bytes()[..text.len() - cut.min(text.len())]), None);
-        }
-
-        #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = parse_schedstat(&bytes);
-        }
     }
 }

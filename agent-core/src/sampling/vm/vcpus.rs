@@ -4,17 +4,23 @@ use super::batch::Batch;
 use super::kvm::{KvmFiles, Sums};
 use super::kvm_stats::DATA_BYTES_MAX;
 use super::process::{Units, failed};
+use super::schedstat::Schedstat;
 use super::slot::Budget;
 use super::stat_line::StatLine;
-use super::threads::{self, Schedstat, Thread};
+use super::threads::{self, Thread};
 use crate::config::ThreadTierChoice;
 use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::frame::{FrameWriter, RowWriter, Tick};
 use crate::sampling::metrics::{Scope, Source, vcpu, vm};
+use crate::sys::prefetch;
 use nix::errno::Errno;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// The columns of a vCPU's row that the scheduler fills.
+const SCHEDULE_COLUMNS: Range<usize> = vcpu::RUN.column()..vcpu::STALLED.column() + 1;
 
 /// The threads of one VM.
 pub(super) struct Threads {
@@ -134,6 +140,13 @@ impl Threads {
         Self { task_dir, vcpus, others, units, report, last_ran_ns: 0 }
     }
 
+    /// Asks the processor for the threads, which will be read soon.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch::slice(&self.vcpus);
+        prefetch::slice(&self.others);
+    }
+
     /// How the threads are read.
     pub(super) const fn report(&self) -> &SourceReport {
         &self.report
@@ -165,12 +178,12 @@ impl Threads {
             seen.motion.add(ran);
             seen.vcpu_gone |= ran == Err(Errno::ESRCH);
             progressing += u64::from(ran == Ok(true));
+            if ran != Ok(false) || turn.with_quiet {
+                // Written once all threads have been looked at: by then it is here.
+                writer.prefetch_columns(Scope::Vcpu, vcpu.row, SCHEDULE_COLUMNS);
+            }
         }
         seen.with_kvm = turn.with_kvm || seen.motion != Motion::Quiet;
-        let turn = Turn { with_kvm: seen.with_kvm, ..turn };
-        for (index, vcpu) in self.vcpus.iter_mut().enumerate() {
-            vcpu.sample(index, turn, self.task_dir.as_fd(), self.units, kvm, sums, buffer, writer);
-        }
         for other in &mut self.others {
             let ran = other.thread.read(self.task_dir.as_fd(), &mut buffer[..]);
             seen.motion.add(ran);
@@ -179,6 +192,10 @@ impl Threads {
                 Err(Errno::ESRCH) => other.fate = Fate::Ended,
                 Err(_) => {}
             }
+        }
+        let turn = Turn { with_kvm: seen.with_kvm, ..turn };
+        for (index, vcpu) in self.vcpus.iter_mut().enumerate() {
+            vcpu.sample(index, turn, self.task_dir.as_fd(), self.units, kvm, sums, buffer, writer);
         }
         if self.vcpus.is_empty() && self.others.is_empty() {
             seen.motion = Motion::Unknown;

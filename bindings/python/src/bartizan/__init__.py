@@ -6,6 +6,10 @@
         for alert in agent.alerts():
             print(alert.at, alert.severity.name, alert.message)
 
+        for finding in agent.checks():
+            if finding.open:
+                print(finding.vm or "host", finding.rule, finding.reason)
+
 Everything that public functions take and return is importable from here. The names of the module mean the same as in
 ``bartizan.h``, which says more about each.
 """
@@ -14,12 +18,16 @@ from bartizan._abi import (
     AgentState,
     AlertState,
     Availability,
+    ChangeKind,
+    CheckScope,
+    CheckSeverity,
     Kind,
     RuleKind,
     Scope,
     Severity,
     Status,
     Unit,
+    Verdict,
     Vmm,
 )
 from bartizan._client import Agent
@@ -40,9 +48,10 @@ from bartizan._errors import (
     StateError,
     StopTimeoutError,
 )
+from bartizan._findings import Change, CheckRule, CheckState, Finding, Waived
 from bartizan._library import library_version
 from bartizan._metrics import Metric, Source
-from bartizan._stream import Alerts, AlertStream
+from bartizan._stream import Alerts, AlertStream, Changes, ChangeStream
 from bartizan._types import (
     AGENT,
     HOST,
@@ -73,6 +82,13 @@ __all__ = [
     "Alert",
     "Alerts",
     "AlertStream",
+    "Change",
+    "Changes",
+    "ChangeStream",
+    "CheckRule",
+    "CheckState",
+    "Finding",
+    "Waived",
     "Accounting",
     "Cost",
     "Entity",
@@ -88,6 +104,9 @@ __all__ = [
     "AgentState",
     "AlertState",
     "Availability",
+    "ChangeKind",
+    "CheckScope",
+    "CheckSeverity",
     "Kind",
     "RuleKind",
     "Scope",
@@ -95,6 +114,7 @@ __all__ = [
     "Source",
     "Status",
     "Unit",
+    "Verdict",
     "Vmm",
     "BartizanError",
     "ArgumentError",

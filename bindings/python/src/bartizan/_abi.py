@@ -177,14 +177,70 @@ class KvmTier(OpenEnum):
     OFF = 5  # Not at all.
 
 
+class Verdict(OpenEnum):
+    """What a rule of the checks came to."""
+
+    NOT_APPLICABLE = 1  # The rule makes no sense for this host or VM.
+    PASS = 2  # It is as it should be.
+    UNKNOWN = 3  # It could not be read, which is never a pass; the reason says why.
+    ERROR = 4  # The rule itself is broken.
+    FAIL = 5  # It is not as it should be.
+
+
+class CheckSeverity(OpenEnum):
+    """How bad it is when a rule of the checks fails."""
+
+    INFO = 1  # Worth knowing.
+    LOW = 2  # One barrier of several is thinner than it should be.
+    MEDIUM = 3  # A barrier is missing that others still back up.
+    HIGH = 4  # A guest or a user is one flaw away from the host or from another guest.
+    CRITICAL = 5  # The isolation that was promised is not there.
+
+
+class CheckScope(OpenEnum):
+    """What a rule of the checks looks at."""
+
+    HOST = 1  # The host, once.
+    VM = 2  # Each VM by itself.
+    VMS = 3  # Each VM beside all others: what two of them must not share.
+
+
+class CheckText(OpenEnum):
+    """A text about a rule of the checks."""
+
+    TITLE = 1  # What is right, in a few words.
+    WHEN = 2  # What it applies to; empty: to all of its scope.
+    EXPECTED_RUNTIME = 3  # What is expected of the running kernel or process; empty: nothing.
+    EXPECTED_PERSISTED = 4  # What is expected after the next boot or start; empty: nothing.
+    RATIONALE = 5  # Why it matters.
+    REMEDIATION = 6  # How it is put right.
+    REFERENCES = 7  # Where it comes from: standards, benchmarks, manuals; one a line.
+    JSON = 8  # Everything as one JSON object, as `bartizan explain --json` prints it.
+
+
+class ChangeKind(OpenEnum):
+    """What happened to a finding."""
+
+    NEW = 1  # First seen, and something to act on.
+    VERDICT = 2  # Its verdict changed.
+    VALUE = 3  # What it stands on changed, and the verdict did not.
+    WAIVER = 4  # A waiver began or ceased to hold.
+    GONE = 5  # Its VM ended, or its rule was taken away, while it was something to act on.
+
+
 BTZ_ABI_MAJOR = 0
-BTZ_ABI_MINOR = 1
-BTZ_ABI_VERSION = 1
+BTZ_ABI_MINOR = 2
+BTZ_ABI_VERSION = 2
 BTZ_ZERO = 4294967295
 BTZ_ON = 1
 BTZ_FREE_TIMEOUT_MS = 5000
 BTZ_VM_LIBVIRT = 1
 BTZ_VM_TRUNCATED = 2
+BTZ_FACET_RUNTIME = 1
+BTZ_FACET_PERSISTED = 2
+BTZ_FINDING_WAIVED = 1
+BTZ_FINDING_OPEN = 2
+BTZ_FINDING_TRUNCATED = 4
 BTZ_ENTITY_HOST = 72057594037927937
 BTZ_ENTITY_AGENT = 720575940379279361
 BTZ_NO_VALUE = -9223372036854775808
@@ -226,6 +282,9 @@ class btz_options(Structure):
         ("without_kvm", c_uint32),
         ("cpu_permille", c_uint32),
         ("alerts_per_rule_per_minute_max", c_uint32),
+        ("checks", c_uint32),
+        ("checks_sweep_s", c_uint32),
+        ("checks_slice_ms", c_uint32),
     )
 
 
@@ -378,6 +437,7 @@ class btz_cost(Structure):
         ("memory_reserved_bytes", c_uint64),
         ("descriptors", c_uint64),
         ("vms_refused", c_uint64),
+        ("checks_cpu_ns", c_uint64),
     )
 
 
@@ -423,10 +483,98 @@ class btz_rule(Structure):
     )
 
 
+class btz_finding(Structure):
+    """What a rule found on the host or on one VM."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("verdict", c_uint32),
+        ("severity", c_uint32),
+        ("scope", c_uint32),
+        ("flags", c_uint32),
+        ("change", c_uint32),
+        ("sequence", c_uint64),
+        ("entity", c_uint64),
+        ("pid", c_int32),
+        ("flaps", c_uint32),
+        ("start_ticks", c_uint64),
+        ("first_seen_wall_ns", c_int64),
+        ("changed_wall_ns", c_int64),
+        ("runtime", c_uint8),
+        ("persisted", c_uint8),
+        ("before", c_uint8),
+        ("reserved", c_uint8 * 5),
+        ("uuid", c_uint8 * 16),
+        ("rule", c_char * 56),
+        ("subject", c_char * 128),
+        ("tenant", c_char * 64),
+        ("owner", c_char * 64),
+        ("expires", c_char * 16),
+        ("reason", c_char * 256),
+    )
+
+
+class btz_check(Structure):
+    """A rule of the checks of isolation and configuration."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("severity", c_uint32),
+        ("scope", c_uint32),
+        ("facets", c_uint32),
+        ("id", c_char * 56),
+        ("group", c_char * 56),
+        ("title", c_char * 128),
+    )
+
+
+class btz_waiver(Structure):
+    """Somebody answers for a finding, for the value it has and until a day; the verdict stays what ..."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("rule", c_char_p),
+        ("rule_length", c_size_t),
+        ("subject", c_char_p),
+        ("subject_length", c_size_t),
+        ("observed", c_char_p),
+        ("observed_length", c_size_t),
+        ("owner", c_char_p),
+        ("owner_length", c_size_t),
+        ("reason", c_char_p),
+        ("reason_length", c_size_t),
+        ("expires", c_char_p),
+        ("expires_length", c_size_t),
+        ("ticket", c_char_p),
+        ("ticket_length", c_size_t),
+    )
+
+
+class btz_check_state(Structure):
+    """How far the checks have come, and how many findings there are of each verdict."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("enabled", c_uint32),
+        ("sweeps", c_uint64),
+        ("swept_wall_ns", c_int64),
+        ("cpu_ns", c_uint64),
+        ("facts", c_uint64),
+        ("watched", c_uint64),
+        ("passed", c_uint64),
+        ("failed", c_uint64),
+        ("unknown", c_uint64),
+        ("errors", c_uint64),
+        ("not_applicable", c_uint64),
+        ("waived", c_uint64),
+    )
+
+
 # What the C compiler makes of each; checked when the library is loaded.
 SIZES: dict[type[Structure], int] = {
     btz_error: 1024,
-    btz_options: 88,
+    btz_options: 100,
     btz_vm: 640,
     btz_part: 344,
     btz_source: 592,
@@ -436,9 +584,13 @@ SIZES: dict[type[Structure], int] = {
     btz_point: 48,
     btz_metric: 584,
     btz_accounting: 48,
-    btz_cost: 72,
+    btz_cost: 80,
     btz_alert: 536,
     btz_rule: 592,
+    btz_finding: 680,
+    btz_check: 256,
+    btz_waiver: 120,
+    btz_check_state: 96,
 }
 
 
@@ -462,6 +614,14 @@ def declare(library: CDLL) -> None:
     library.btz_severity_name.restype = c_char_p
     library.btz_vmm_name.argtypes = [c_uint32]
     library.btz_vmm_name.restype = c_char_p
+    library.btz_verdict_name.argtypes = [c_uint32]
+    library.btz_verdict_name.restype = c_char_p
+    library.btz_check_severity_name.argtypes = [c_uint32]
+    library.btz_check_severity_name.restype = c_char_p
+    library.btz_check_scope_name.argtypes = [c_uint32]
+    library.btz_check_scope_name.restype = c_char_p
+    library.btz_change_name.argtypes = [c_uint32]
+    library.btz_change_name.restype = c_char_p
     library.btz_config_new.argtypes = [c_uint32, POINTER(c_void_p), POINTER(btz_error)]
     library.btz_config_new.restype = c_int32
     library.btz_config_from_toml.argtypes = [c_uint32, c_char_p, c_size_t, POINTER(c_void_p), POINTER(btz_error)]
@@ -572,4 +732,57 @@ def declare(library: CDLL) -> None:
         POINTER(btz_error),
     ]
     library.btz_config_rules.restype = c_int32
+    library.btz_agent_check_fd.argtypes = [c_void_p]
+    library.btz_agent_check_fd.restype = c_int32
+    library.btz_agent_check_changes.argtypes = [c_void_p, POINTER(btz_finding), c_size_t, c_size_t, POINTER(c_size_t)]
+    library.btz_agent_check_changes.restype = c_int32
+    library.btz_agent_check_accounting.argtypes = [c_void_p, POINTER(btz_accounting)]
+    library.btz_agent_check_accounting.restype = c_int32
+    library.btz_finding_init.argtypes = [POINTER(btz_finding), c_uint32]
+    library.btz_finding_init.restype = c_int32
+    library.btz_agent_findings.argtypes = [
+        c_void_p,
+        POINTER(btz_finding),
+        POINTER(btz_finding),
+        c_size_t,
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(c_size_t),
+    ]
+    library.btz_agent_findings.restype = c_int32
+    library.btz_agent_finding.argtypes = [
+        c_void_p,
+        c_char_p,
+        c_size_t,
+        c_int32,
+        c_uint64,
+        POINTER(c_char),
+        c_size_t,
+        POINTER(c_size_t),
+    ]
+    library.btz_agent_finding.restype = c_int32
+    library.btz_agent_checks.argtypes = [c_void_p, POINTER(btz_check), c_size_t, c_size_t, POINTER(c_size_t)]
+    library.btz_agent_checks.restype = c_int32
+    library.btz_agent_check_text.argtypes = [
+        c_void_p,
+        c_char_p,
+        c_size_t,
+        c_uint32,
+        POINTER(c_char),
+        c_size_t,
+        POINTER(c_size_t),
+    ]
+    library.btz_agent_check_text.restype = c_int32
+    library.btz_waiver_init.argtypes = [POINTER(btz_waiver), c_uint32]
+    library.btz_waiver_init.restype = c_int32
+    library.btz_agent_waive.argtypes = [c_void_p, POINTER(btz_waiver), POINTER(btz_error)]
+    library.btz_agent_waive.restype = c_int32
+    library.btz_check_state_init.argtypes = [POINTER(btz_check_state), c_uint32]
+    library.btz_check_state_init.restype = c_int32
+    library.btz_agent_check.argtypes = [c_void_p, c_uint64, POINTER(c_uint32), POINTER(btz_error)]
+    library.btz_agent_check.restype = c_int32
+    library.btz_agent_check_sweep.argtypes = [c_void_p]
+    library.btz_agent_check_sweep.restype = c_int32
+    library.btz_agent_check_state.argtypes = [c_void_p, POINTER(btz_check_state)]
+    library.btz_agent_check_state.restype = c_int32
     # btz_log_set takes a callback, which would be called on the library's threads.

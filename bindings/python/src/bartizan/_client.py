@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from ctypes import Structure, byref, c_size_t, c_uint32, c_uint64, c_void_p, sizeof
+from collections.abc import Iterable
+from ctypes import byref, c_size_t, c_uint64, c_void_p, sizeof
 from types import TracebackType
-from typing import Any, TypeVar
 
 from bartizan import _convert
 from bartizan._abi import (
@@ -14,6 +13,7 @@ from bartizan._abi import (
     AgentState,
     Scope,
     btz_accounting,
+    btz_alert,
     btz_cost,
     btz_metric,
     btz_part,
@@ -25,6 +25,8 @@ from bartizan._abi import (
     btz_value,
     btz_vm,
 )
+from bartizan._calls import sized
+from bartizan._checks import Checking, fetch_changes
 from bartizan._config import ConfigSource, history_ticks, open_config
 from bartizan._errors import ArgumentError, NotFoundError
 from bartizan._handle import Handle
@@ -48,17 +50,14 @@ from bartizan._types import (
     entity_of,
 )
 
-T = TypeVar("T")
-C = TypeVar("C", bound=Structure)
-
 _TIMEOUT_S = 5.0
 
 
-class Agent:
+class Agent(Checking):
     """Watches this host and its virtual machines.
 
-    ``with Agent() as agent:`` starts two threads of the library's own (they run no Python) and closes the agent at the
-    end. With ``threads=False`` nothing is started, and the program drives the agent: ``maintain()`` once, then
+    ``with Agent() as agent:`` starts threads of the library's own (they run no Python) and closes the agent at the end.
+    With ``threads=False`` nothing is started, and the program drives the agent: ``maintain()`` once, then
     ``step()`` at each ``deadline``, and ``maintain()`` again whenever ``maintenance_fileno()`` is readable.
 
     All methods may be called from any thread. Where one excludes another, BusyError is raised and nothing is done.
@@ -76,7 +75,8 @@ class Agent:
             self._history_ticks = history_ticks(handle)
             error.check(LIBRARY.btz_agent_new(BTZ_ABI_VERSION, handle, byref(raw), error.pointer))
         self._handle = Handle(raw)
-        self._queue = Queue(self._handle)
+        self._queue = Queue(self._handle, LIBRARY.btz_agent_alert_fd, _fetch_alerts)
+        self._changes = Queue(self._handle, LIBRARY.btz_agent_check_fd, fetch_changes)
 
     def __enter__(self) -> Agent:
         """Starts the agent's own threads, unless made with ``threads=False`` or started already."""
@@ -103,7 +103,10 @@ class Agent:
     # Its life
 
     def start(self) -> None:
-        """Starts the agent's own threads: one samples, one does what may block. StateError when they run already."""
+        """Starts the agent's own threads: one samples, one does what may block, one checks.
+
+        StateError when they run already.
+        """
         self._do(LIBRARY.btz_agent_start)
 
     def stop(self, timeout: float = _TIMEOUT_S) -> None:
@@ -118,8 +121,8 @@ class Agent:
     def close(self) -> None:
         """Ends the threads and frees everything. May be called again; nothing else may.
 
-        Whoever waits in alerts() or stream() is woken and finds the end. In a child process only the child's own
-        descriptors are closed.
+        Whoever waits in alerts(), stream(), check_changes() or check_stream() is woken and finds the end. In a child
+        process only the child's own descriptors are closed.
         """
         self._handle.close()
 
@@ -127,14 +130,6 @@ class Agent:
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._handle.closed
-
-    @property
-    def state(self) -> AgentState:
-        """IDLE, RUNNING or FAULTED."""
-        state = c_uint32()
-        with self._handle.entered() as raw:
-            check(LIBRARY.btz_agent_state(raw, byref(state)))
-        return AgentState(state.value)
 
     def reload(self, config: ConfigSource) -> None:
         """Puts another configuration into force, or raises and keeps the old one, whole.
@@ -164,10 +159,7 @@ class Agent:
 
     def maintenance_fileno(self) -> int:
         """A descriptor that is readable when maintain() has something to do. Poll it; never read or close it."""
-        with self._handle.entered() as raw:
-            descriptor: int = LIBRARY.btz_agent_maintenance_fd(raw)
-        check(descriptor)
-        return descriptor
+        return self._descriptor(LIBRARY.btz_agent_maintenance_fd)
 
     # Alerts
 
@@ -177,10 +169,7 @@ class Agent:
         Poll it; never read or close it. alerts() and stream() fetch in batches: what they fetched and did not hand out
         is in take(), but no longer makes this readable.
         """
-        with self._handle.entered() as raw:
-            descriptor: int = LIBRARY.btz_agent_alert_fd(raw)
-        check(descriptor)
-        return descriptor
+        return self._descriptor(LIBRARY.btz_agent_alert_fd)
 
     def take(self) -> list[Alert]:
         """All alerts that wait now, oldest first. Never waits."""
@@ -195,12 +184,10 @@ class Agent:
         timeout: the loop ends when no alert came for so many seconds; 0 ends it as soon as none waits, None never. It
         also ends when the agent is closed. Several threads may loop; each alert goes to one of them.
         """
-        _ = self.state
         return Alerts(self, self._queue, timeout)
 
     def stream(self, timeout: float | None = None) -> AlertStream:
         """The same for asyncio: ``async for alert in agent.stream():``."""
-        _ = self.state
         return AlertStream(self, self._queue, timeout)
 
     def accounting(self) -> Accounting:
@@ -230,7 +217,7 @@ class Agent:
         """All metrics there are."""
         found = []
         for place in range(LIBRARY.btz_metric_count()):
-            described = _sized(btz_metric)
+            described = sized(btz_metric)
             check(LIBRARY.btz_metric_at(place, byref(described)))
             found.append(_convert.metric(described))
         return found
@@ -283,39 +270,17 @@ class Agent:
         """What the agent costs, and what it had to leave out."""
         return _convert.cost(self._fill(LIBRARY.btz_agent_cost, btz_cost))
 
-    # How calls are made
 
-    def _do(self, call: Callable[..., int], *arguments: Any) -> None:
-        error = ErrorText()
-        with self._handle.entered() as raw:
-            error.check(call(raw, *arguments, error.pointer))
-
-    def _fill(self, call: Callable[..., int], struct: type[C], *arguments: int) -> C:
-        out = _sized(struct)
-        with self._handle.entered() as raw:
-            check(call(raw, *arguments, byref(out)))
-        return out
-
-    def _list(self, call: Callable[..., int], struct: type[C], *arguments: int) -> list[C]:
-        """Asks until there is room for all: VMs come and go between two calls."""
-        room, total = 64, c_size_t()
-        while True:
-            rows = (struct * room)()
-            with self._handle.entered() as raw:
-                check(call(raw, *arguments, rows, sizeof(struct), room, byref(total)))
-            if total.value <= room:
-                return rows[: total.value]
-            room = total.value + total.value // 4
-
-
-def _sized(struct: type[C]) -> C:
-    return struct(struct_size=sizeof(struct))
+def _fetch_alerts(raw: c_void_p, count_max: int) -> list[Alert]:
+    batch, count = (btz_alert * count_max)(), c_size_t()
+    check(LIBRARY.btz_agent_alerts(raw, batch, sizeof(btz_alert), count_max, byref(count)))
+    return [_convert.alert(batch[place]) for place in range(count.value)]
 
 
 def _metric_of(metric: Metric | str) -> int:
     if not isinstance(metric, str):
         return int(metric)
-    name, described = metric.encode(), _sized(btz_metric)
+    name, described = metric.encode(), sized(btz_metric)
     status = LIBRARY.btz_metric_by_name(name, len(name), byref(described))
     if status < 0:
         raise NotFoundError(f"there is no metric {metric!r}; Agent.metrics() lists them")

@@ -218,6 +218,7 @@ def cost(c: Any) -> Cost:
         ticks_missed=c.ticks_missed,
         sampler_cpu_s=seconds(c.sampler_cpu_ns),
         planner_cpu_s=seconds(c.planner_cpu_ns),
+        checks_cpu_s=seconds(c.checks_cpu_ns),
         cpu_ratio=c.cpu_ppm / 1e6,
         memory_reserved_bytes=c.memory_reserved_bytes,
         descriptors=c.descriptors,

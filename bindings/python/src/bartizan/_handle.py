@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import c_void_p
 
@@ -66,21 +66,21 @@ class Handle:
             self._changed.notify_all()
 
     @contextmanager
-    def awaited(self) -> Iterator[tuple[int, int]]:
-        """Two descriptors to wait for: readable when alerts wait, and when the agent is closed."""
+    def awaited(self, descriptor: Callable[[c_void_p], int]) -> Iterator[tuple[int, int]]:
+        """Two descriptors to wait for: the library's for what is awaited, and one for when the agent is closed."""
         with self.entered() as raw:
-            fd = LIBRARY.btz_agent_alert_fd(raw)
+            fd = descriptor(raw)
             check(fd)
-            alerts = os.dup(fd)
+            awaited = os.dup(fd)
             try:
                 bell = os.dup(self._bell)
             except OSError:
-                os.close(alerts)
+                os.close(awaited)
                 raise
         try:
-            yield alerts, bell
+            yield awaited, bell
         finally:
-            os.close(alerts)
+            os.close(awaited)
             os.close(bell)
 
     def close(self) -> None:

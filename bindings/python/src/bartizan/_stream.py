@@ -1,4 +1,4 @@
-"""Alerts as they come: for threads, and for asyncio.
+"""Alerts and changes as they come: for threads, and for asyncio.
 
 Nothing is called back from the library's threads; both forms wait for a descriptor and then fetch a batch. What a batch
 brought and nobody has taken stays with the agent, so that leaving a loop loses nothing.
@@ -10,58 +10,59 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from ctypes import byref, c_size_t, sizeof
-from typing import Protocol
+from ctypes import c_void_p
+from typing import Generic, Protocol, TypeVar
 
-from bartizan import _convert
-from bartizan._abi import AgentState, btz_alert
+from bartizan._abi import AgentState
 from bartizan._errors import ClosedError, FaultedError
+from bartizan._findings import Change
 from bartizan._handle import Handle
-from bartizan._library import LIBRARY, check
 from bartizan._types import Alert
+
+T = TypeVar("T")
 
 _BATCH = 64
 # How often who waits looks whether the agent has failed: a failed one never rings.
 _LOOK_S = 1.0
 
 
-class Queue:
+class Queue(Generic[T]):
     """What was fetched and not yet taken; any thread may take."""
 
-    def __init__(self, handle: Handle) -> None:
-        """Empty."""
-        self._handle = handle
-        self._waiting: deque[Alert] = deque()
+    def __init__(
+        self,
+        handle: Handle,
+        descriptor: Callable[[c_void_p], int],
+        fetch: Callable[[c_void_p, int], list[T]],
+    ) -> None:
+        """Empty. ``descriptor`` is readable while ``fetch`` has something, at most so many at a time."""
+        self._handle, self._descriptor, self._fetch = handle, descriptor, fetch
+        self._waiting: deque[T] = deque()
 
     @property
     def closed(self) -> bool:
         """Whether the agent was closed."""
         return self._handle.closed
 
-    def next(self) -> Alert | None:
-        """The oldest alert, None when none waits. After a close, what was fetched before it comes first."""
+    def next(self) -> T | None:
+        """The oldest one, None when none waits. After a close, what was fetched before it comes first."""
         try:
             return self._waiting.popleft()
         except IndexError:
             pass
-        self._fetch()
+        with self._handle.entered() as raw:
+            self._waiting.extend(self._fetch(raw, _BATCH))
         try:
             return self._waiting.popleft()
         except IndexError:
             return None
 
-    def _fetch(self) -> None:
-        batch, count = (btz_alert * _BATCH)(), c_size_t()
-        with self._handle.entered() as raw:
-            check(LIBRARY.btz_agent_alerts(raw, batch, sizeof(btz_alert), _BATCH, byref(count)))
-        self._waiting.extend(_convert.alert(batch[place]) for place in range(count.value))
-
     @contextmanager
     def awaited(self) -> Iterator[tuple[int, int]]:
         """Two descriptors of which one becomes readable when next() is worth another try."""
-        with self._handle.awaited() as pair:
+        with self._handle.awaited(self._descriptor) as pair:
             yield pair
 
 
@@ -74,7 +75,7 @@ class Watched(Protocol):
 
 
 class _Patience:
-    """How long to wait for the next alert, in slices."""
+    """How long to wait for the next one, in slices."""
 
     def __init__(self, timeout: float | None) -> None:
         if timeout is not None and not timeout >= 0:
@@ -94,25 +95,26 @@ class _Patience:
 
 def _refuse_faulted(agent: Watched) -> None:
     if agent.state == AgentState.FAULTED:
-        raise FaultedError("the agent has failed: no alert will come; close it and make a new one")
+        raise FaultedError("the agent has failed: nothing will come; close it and make a new one")
 
 
-class Alerts(Iterator[Alert]):
-    """Alerts, one by one, for a thread that may wait. Ends when none came for ``timeout``, or the agent is closed."""
+class Waiting(Iterator[T]):
+    """One by one, for a thread that may wait. Ends when none came for ``timeout``, or the agent is closed."""
 
-    def __init__(self, agent: Watched, queue: Queue, timeout: float | None) -> None:
-        """See ``Agent.alerts``."""
+    def __init__(self, agent: Watched, queue: Queue[T], timeout: float | None) -> None:
+        """Refuses an agent that is closed."""
+        _ = agent.state
         self._agent, self._queue = agent, queue
         self._patience = _Patience(timeout)
 
-    def __next__(self) -> Alert:
-        """Waits for the next alert. The GIL is released meanwhile."""
+    def __next__(self) -> T:
+        """Waits for the next one. The GIL is released meanwhile."""
         self._patience.restart()
         while True:
             try:
-                alert = self._queue.next()
-                if alert is not None:
-                    return alert
+                item = self._queue.next()
+                if item is not None:
+                    return item
                 slice_s = self._patience.slice_s()
                 if slice_s == 0:
                     raise StopIteration
@@ -126,25 +128,26 @@ class Alerts(Iterator[Alert]):
                 raise StopIteration from None
 
 
-class AlertStream(AsyncIterator[Alert]):
-    """Alerts, one by one, for asyncio. Ends when none came for ``timeout``, or the agent is closed.
+class Streaming(AsyncIterator[T]):
+    """One by one, for asyncio. Ends when none came for ``timeout``, or the agent is closed.
 
-    Between two alerts nothing is registered with the event loop: it can be left or cancelled at any point.
+    Between two of them nothing is registered with the event loop: it can be left or cancelled at any point.
     """
 
-    def __init__(self, agent: Watched, queue: Queue, timeout: float | None) -> None:
-        """See ``Agent.stream``."""
+    def __init__(self, agent: Watched, queue: Queue[T], timeout: float | None) -> None:
+        """Refuses an agent that is closed."""
+        _ = agent.state
         self._agent, self._queue = agent, queue
         self._patience = _Patience(timeout)
 
-    async def __anext__(self) -> Alert:
-        """Waits for the next alert without holding up the event loop."""
+    async def __anext__(self) -> T:
+        """Waits for the next one without holding up the event loop."""
         self._patience.restart()
         while True:
             try:
-                alert = self._queue.next()
-                if alert is not None:
-                    return alert
+                item = self._queue.next()
+                if item is not None:
+                    return item
                 slice_s = self._patience.slice_s()
                 if slice_s == 0:
                     raise StopAsyncIteration
@@ -153,6 +156,22 @@ class AlertStream(AsyncIterator[Alert]):
                     await _readable(descriptors, slice_s)
             except ClosedError:
                 raise StopAsyncIteration from None
+
+
+class Alerts(Waiting[Alert]):
+    """See ``Agent.alerts``."""
+
+
+class AlertStream(Streaming[Alert]):
+    """See ``Agent.stream``."""
+
+
+class Changes(Waiting[Change]):
+    """See ``Agent.check_changes``."""
+
+
+class ChangeStream(Streaming[Change]):
+    """See ``Agent.check_stream``."""
 
 
 async def _readable(descriptors: tuple[int, ...], timeout: float) -> None:

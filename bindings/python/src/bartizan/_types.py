@@ -201,7 +201,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """What became of the alerts: always produced = delivered + suppressed + dropped + in_flight."""
+    """What became of the alerts, or of the changes: always produced = delivered + suppressed + dropped + in_flight."""
 
     produced: int
     delivered: int
@@ -224,8 +224,10 @@ class Cost:
     """CPU time spent in ticks."""
     planner_cpu_s: float
     """CPU time spent on what may block."""
+    checks_cpu_s: float
+    """CPU time spent on checks."""
     cpu_ratio: float
-    """Both, over the last minute, in cores: 0.01 is one percent of one core."""
+    """All three, over the last minute, in cores: 0.01 is one percent of one core."""
     memory_reserved_bytes: int
     descriptors: int
     vms_refused: int

@@ -2,14 +2,16 @@
 
 use crate::cli::{CheckArgs, Common};
 use crate::exit::{Code, Failure};
+use crate::view::catalogue;
 use crate::view::findings;
 use crate::view::paint::Paint;
 use crate::view::table::Table;
 use crate::view::units::printable;
 use crate::watch::configure;
 use bartizan_core::checks::baseline::{self, Snapshot};
+use bartizan_core::checks::host::HostFiles;
 use bartizan_core::checks::pattern::like;
-use bartizan_core::checks::report::{json, sarif};
+use bartizan_core::checks::report::{html, json, sarif};
 use bartizan_core::checks::{Checker, Finding, Rule, RuleSet, Verdict, rules, run_once};
 use bartizan_core::config::Config;
 use bartizan_core::sys::clock::Clock;
@@ -53,11 +55,23 @@ pub(super) fn run(common: &Common, args: &CheckArgs) -> Result<(), Failure> {
         let log = sarif::log(findings.iter().map(Arc::as_ref), &rules, Clock::System.wall_ns());
         serde_json::to_writer_pretty(&mut out, &log).map_err(io::Error::from)?;
         writeln!(out)?;
+    } else if args.html {
+        let host = host_name(&config);
+        let about = html::About { host: &host, finished_ns: Clock::System.wall_ns() };
+        out.write_all(html::page(&findings, &rules, &about).as_bytes())?;
     } else {
         findings::write(&mut out, &findings, &rules, args.all, Paint::new(common.color))?;
     }
     drop(out);
     verdict(&findings, args.strict)
+}
+
+/// What the host that is looked at calls itself; empty when that was not recorded.
+fn host_name(config: &Config) -> String {
+    let files = HostFiles::new(config.roots.clone());
+    let read = |path| files.read(path, 256).ok().and_then(|content| String::from_utf8(content.bytes).ok());
+    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
+    name.map_or_else(String::new, |name| name.trim().to_owned())
 }
 
 /// One full run over the host that the configuration speaks of.
@@ -111,6 +125,10 @@ fn list(common: &Common, args: &CheckArgs, config: &Config) -> Result<(), Failur
         named && rule.severity >= args.severity.0
     };
     let mut out = io::stdout().lock();
+    if args.markdown {
+        out.write_all(catalogue::markdown().as_bytes())?;
+        return Ok(());
+    }
     if args.json {
         for rule in rules.rules().iter().filter(named) {
             writeln!(out, "{}", json::rule(rule))?;

@@ -4,12 +4,14 @@ use crate::cli::RunArgs;
 use crate::view::live::{Live, alert_line, closed_sources};
 use crate::view::model::View;
 use crate::view::paint::Paint;
-use crate::view::{json, units};
+use crate::view::{findings, json, units};
 use bartizan_core::alerts::{Accounting, Alert};
+use bartizan_core::checks::{Change, Finding, RuleSet};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Stdout, Write};
+use std::sync::Arc;
 
 /// Where it goes, and in which form.
 pub(super) struct Output {
@@ -95,6 +97,32 @@ impl Output {
         match &mut self.form {
             Form::Json(out) => line(out, &json::alert(alert)),
             _ => self.say(&alert_line(alert, self.paint)),
+        }
+    }
+
+    /// A finding changed; on a terminal, told only once the first full run is over.
+    pub(super) fn finding(
+        &mut self,
+        change: &Change,
+        rules: &RuleSet,
+        first_run_over: bool,
+    ) -> io::Result<()> {
+        if let Form::Json(out) = &mut self.form {
+            return line(out, &json::finding(change, rules));
+        }
+        if !first_run_over {
+            return Ok(());
+        }
+        self.say(&findings::change_line(change, self.paint))
+    }
+
+    /// The first full run of the checks is over.
+    pub(super) fn checked(&mut self, found: &[Arc<Finding>]) -> io::Result<()> {
+        match &self.form {
+            Form::Json(_) => Ok(()),
+            _ => {
+                self.say(&format!("checks: {}; see: bartizan check", findings::tally_line(found, self.paint)))
+            }
         }
     }
 

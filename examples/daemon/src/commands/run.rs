@@ -64,6 +64,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         last_tick: 0,
         ticks: 0,
         started: false,
+        checked: false,
     };
     let end = args.duration.and_then(|duration| Instant::now().checked_add(*duration));
     let why = daemon.watch_until(&signals, end)?;
@@ -86,6 +87,8 @@ struct Daemon<'a> {
     /// Ticks of this agent and those before a reload.
     ticks: u64,
     started: bool,
+    /// The first full run of the checks is over.
+    checked: bool,
 }
 
 impl Daemon<'_> {
@@ -94,6 +97,7 @@ impl Daemon<'_> {
         loop {
             self.take_tick()?;
             self.take_alerts()?;
+            self.take_findings()?;
             while let Some(request) = signals.next() {
                 match request {
                     Request::Stop => return Ok("signal"),
@@ -114,6 +118,7 @@ impl Daemon<'_> {
             let reader = self.watch.reader();
             let mut fds = [
                 PollFd::new(reader.alerts().fd(), PollFlags::POLLIN),
+                PollFd::new(reader.checks().fd(), PollFlags::POLLIN),
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             ];
             let timeout = PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX);
@@ -195,6 +200,28 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    /// Changes of findings. What the first full run finds is told as a whole on a terminal: line by line it would be
+    /// the whole report.
+    fn take_findings(&mut self) -> Result<(), Failure> {
+        let board = Arc::clone(self.watch.reader().checks());
+        let first_run_over = board.state().sweeps > 0;
+        let changes = board.take(usize::MAX);
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| !changes.is_empty()) {
+            for change in &changes {
+                keeper.finding(change, &board.rules());
+            }
+            keeper.settle();
+        }
+        for change in changes {
+            self.output.finding(&change, &board.rules(), self.checked)?;
+        }
+        if first_run_over && !self.checked {
+            self.checked = true;
+            self.output.checked(&board.findings())?;
+        }
+        Ok(())
+    }
+
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self) -> Result<(), Failure> {
         self.notifier.reloading();
@@ -245,6 +272,7 @@ impl Daemon<'_> {
         self.watch.stop();
         self.take_tick()?;
         self.take_alerts()?;
+        self.take_findings()?;
         if let Some(keeper) = self.keeper.take() {
             keeper.stop();
         }

@@ -1,9 +1,9 @@
 //! Findings for a person: what is wrong, on which VM, why it matters, how it is put right.
 
 use super::paint::Paint;
-use super::units::printable;
+use super::units::{printable, time_of_day};
 use bartizan_core::checks::board::Tally;
-use bartizan_core::checks::{Finding, RuleSet, Verdict};
+use bartizan_core::checks::{Change, ChangeKind, Finding, RuleSet, Verdict};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -108,16 +108,23 @@ fn one_line(out: &mut impl Write, finding: &Finding, rules: &RuleSet, paint: Pai
 }
 
 fn summary(out: &mut impl Write, findings: &[Arc<Finding>], paint: Paint) -> io::Result<()> {
+    writeln!(out, "{}", tally_line(findings, paint))
+}
+
+/// How many there are of each verdict, as one line.
+#[must_use]
+pub fn tally_line(findings: &[Arc<Finding>], paint: Paint) -> String {
     let mut tally = Tally::default();
-    findings.iter().for_each(|finding| tally.count(finding));
+    for finding in findings {
+        tally.count(finding);
+    }
     let count = |verdict: Verdict, word: &str| {
         let number = tally.of(verdict);
         let text = format!("{number} {word}");
         if number > 0 { paint.verdict(verdict, &text) } else { text }
     };
     let waived = if tally.waived > 0 { format!(" ({} waived)", tally.waived) } else { String::new() };
-    writeln!(
-        out,
+    format!(
         "{}{waived}, {}, {}, {}, {}",
         count(Verdict::Fail, "fail"),
         count(Verdict::Error, "broken"),
@@ -125,4 +132,20 @@ fn summary(out: &mut impl Write, findings: &[Arc<Finding>], paint: Paint) -> io:
         count(Verdict::Pass, "pass"),
         count(Verdict::NotApplicable, "not applicable")
     )
+}
+
+/// One change as one line: when, what it is now, which check, about whom, and why.
+#[must_use]
+pub fn change_line(change: &Change, paint: Paint) -> String {
+    let finding = &change.finding;
+    let at = paint.dim(&time_of_day(finding.changed_at_ns));
+    let now = match change.kind {
+        ChangeKind::Gone => paint.dim("gone"),
+        ChangeKind::Waiver if finding.waived.is_some() => paint.warn("waived"),
+        _ => paint.verdict(finding.verdict, finding.verdict.name()),
+    };
+    let (rule, subject) = (paint.bold(&finding.rule), printable(&finding.subject.to_string()));
+    let was =
+        finding.changed_from.as_ref().map_or_else(String::new, |(was, _)| format!(" (was {})", was.name()));
+    format!("{at} check {now}{was} {rule}, {subject}: {}", printable(&finding.reason()))
 }

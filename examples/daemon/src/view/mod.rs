@@ -1,5 +1,6 @@
 //! What people and their tools see of the agent's values.
 
+pub mod catalogue;
 pub mod findings;
 pub mod hurt;
 pub mod json;

@@ -27,6 +27,12 @@ pub const PROVIDERS: &[Provider] = &[
         refresh: Refresh::Paths,
     },
     Provider {
+        name: "host.kvm",
+        help: "whether the kernel can run VMs: yes or no",
+        read: Read::Host(kvm),
+        refresh: Refresh::Paths,
+    },
+    Provider {
         name: "host.arch",
         help: "the machine, as uname(2) has it",
         read: Read::Host(arch),
@@ -66,6 +72,16 @@ fn hypervisor(gather: &Gather, _: &str) -> Found {
             Unavailable::NotExposed("no `flags` line on this architecture".to_owned()),
             PATH,
         ),
+    }
+}
+
+fn kvm(gather: &Gather, _: &str) -> Found {
+    // Whatever drives it (kvm_intel, kvm_amd, or built in on other architectures) has this above it.
+    const PATH: &str = "/sys/module/kvm";
+    match gather.meta(PATH) {
+        Ok(_) => Found::value(true, PATH),
+        Err(Unavailable::Absent) if gather.host().meta("/sys/module").is_ok() => Found::value(false, PATH),
+        Err(why) => Found::unavailable(why, PATH),
     }
 }
 

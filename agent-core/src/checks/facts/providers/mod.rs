@@ -52,6 +52,8 @@ pub enum Refresh {
     Vms,
     /// Time: nothing announces a change, so it is read again every so many seconds.
     Seconds(u32),
+    /// What is made of all VMs: their list changed, a VM was found 1 s or 10 s ago, or so many seconds went by.
+    Joined(u32),
     /// The VM's schedule: 1 s and 10 s after it was found, since VMMs drop their privileges late, then every minute.
     Vm,
 }

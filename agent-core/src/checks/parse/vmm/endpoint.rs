@@ -159,7 +159,7 @@ fn simple(kind: &str) -> Option<Transport> {
 }
 
 /// `host:port`, `:port` and `[v6]:port`.
-pub(super) fn host_and_port(text: &str) -> (String, String) {
+pub(in crate::checks) fn host_and_port(text: &str) -> (String, String) {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     (host.to_owned(), port.to_owned())

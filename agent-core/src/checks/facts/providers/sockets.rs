@@ -1,6 +1,0 @@
-//! Who listens where.
-
-use super::Provider;
-
-/// Facts of this module.
-pub const PROVIDERS: &[Provider] = &[];
