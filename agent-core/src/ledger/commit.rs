@@ -12,6 +12,9 @@ use crate::sys::clock::Clock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
 
 /// How the disk is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +81,16 @@ pub(super) struct Shared {
     blinding: Blinding,
     run: u32,
     queue_bytes: usize,
+    /// What `state` has too, for those who must not wait for it.
+    durable: AtomicU64,
+    is_good: AtomicBool,
+    /// Records that were refused because `state` was not to be had, and are not counted in it yet.
+    refused: AtomicU64,
 }
+
+/// A checkpoint keeps appends waiting while what was appended before becomes durable; on a disk that hangs not longer
+/// than this.
+const APPEND_WAIT_MAX: Duration = Duration::from_millis(250);
 
 #[derive(Default)]
 pub(super) struct State {
@@ -146,6 +158,9 @@ impl Ledger {
             blinding: store.keys.blinding(),
             run,
             queue_bytes: sizes.queue_bytes,
+            durable: AtomicU64::new(first),
+            is_good: AtomicBool::new(true),
+            refused: AtomicU64::new(0),
             store: Mutex::new(store),
             sealing: Mutex::default(),
         };
@@ -155,7 +170,8 @@ impl Ledger {
         Ok((ledger, Opened { run, last, first }))
     }
 
-    /// Numbers a record and queues it. Waits for no disk; [`Ticket::wait`] does.
+    /// Numbers a record and queues it. Waits for no disk; [`Ticket::wait`] does. Only while a checkpoint is made, it waits
+    /// for what was appended before, for a quarter of a second at most.
     ///
     /// `tenant` is empty for the host's own records, and at most [`TENANT_BYTES_MAX`] bytes long.
     ///
@@ -169,7 +185,10 @@ impl Ledger {
         if tenant.len() > TENANT_BYTES_MAX {
             return Err(LedgerError::Record("its tenant's name is too long"));
         }
-        let mut state = self.shared.state.lock();
+        let Some(mut state) = self.shared.state.try_lock_for(APPEND_WAIT_MAX) else {
+            self.shared.refused.fetch_add(1, Relaxed);
+            return Err(LedgerError::Full);
+        };
         if state.is_stopped {
             return Err(LedgerError::Stopped);
         }
@@ -197,6 +216,12 @@ impl Ledger {
         if next == 0 { Ok(()) } else { self.shared.wait(next - 1) }
     }
 
+    /// Whether the disk takes records. Unlike [`Ledger::status`] this never waits.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.shared.is_good.load(Acquire)
+    }
+
     /// How the ledger is.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -209,7 +234,7 @@ impl Ledger {
             health: state.health,
             errno,
             appended: state.appended,
-            refused: state.refused,
+            refused: state.refused + self.shared.refused.load(Relaxed),
             next: state.next,
             durable: state.durable,
             failures: state.failures,
@@ -252,10 +277,10 @@ impl Ticket {
         self.sequence
     }
 
-    /// Whether the record would survive a loss of power now.
+    /// Whether the record would survive a loss of power now. Never waits.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.shared.state.lock().durable > self.sequence
+        self.shared.durable.load(Acquire) > self.sequence
     }
 
     /// Returns once the record would survive a loss of power.
@@ -353,6 +378,7 @@ impl Shared {
         match result {
             Ok(()) => {
                 state.durable = batch.end();
+                self.durable.store(state.durable, Release);
                 state.spare = batch.bytes;
                 state.spare.clear();
                 self.tell_of_loss(state);
@@ -375,6 +401,7 @@ impl Shared {
     fn tell(&self, state: &mut State, health: Health, errno: i32) {
         if state.health != health {
             state.health = health;
+            self.is_good.store(health == Health::Good, Release);
             // Nothing follows a stop record.
             if state.is_stopped {
                 return;
@@ -384,6 +411,7 @@ impl Shared {
     }
 
     fn tell_of_loss(&self, state: &mut State) {
+        state.refused += self.refused.swap(0, Relaxed);
         if state.refused > state.refused_told && !state.is_stopped {
             let loss = Loss { refused: state.refused - state.refused_told, refused_total: state.refused };
             state.refused_told = state.refused;

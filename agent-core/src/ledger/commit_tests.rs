@@ -208,3 +208,18 @@ fn damage_in_the_middle_keeps_the_ledger_from_opening_and_is_told_with_its_place
     assert_eq!((&path[..], *offset), ("segments/0000000000000000.btzl", at as u64 - 48));
     assert!(matches!(read(disk(), 0, |_| {}), Err(LedgerError::Damaged { .. })));
 }
+
+#[test]
+fn an_append_does_not_wait_long_for_a_checkpoint_that_hangs() {
+    let disk = SimulatedDisk::new(1, 512);
+    let (ledger, _) = open(&disk);
+    let held = ledger.shared.state.lock();
+    let other = ledger.clone();
+    let refused = std::thread::spawn(move || other.append(Kind::ALERT, "", b"late").err()).join().unwrap();
+    assert_eq!(refused, Some(LedgerError::Full));
+    drop(held);
+    assert_eq!(ledger.status().refused, 1);
+    ledger.append(Kind::ALERT, "", b"on time").unwrap().wait().unwrap();
+    ledger.flush().unwrap();
+    assert_eq!(kinds(&disk), [Kind::START, Kind::ALERT, Kind::LOSS]);
+}

@@ -8,9 +8,7 @@ use crate::exit::{Code, Failure};
 use crate::view::json;
 use bartizan_core::alerts::Alert;
 use bartizan_core::checks::{Change, RuleSet};
-use bartizan_core::ledger::{
-    Health, Kind, LastRun, Ledger, LedgerError, PAYLOAD_BYTES_MAX, RealDisk, Sizes, Ticket,
-};
+use bartizan_core::ledger::{Kind, LastRun, Ledger, LedgerError, PAYLOAD_BYTES_MAX, RealDisk, Sizes, Ticket};
 use bartizan_core::sys::clock::Clock;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -93,7 +91,7 @@ impl RecordKeeper {
         // The thread has a kick waiting already when there is no room for this one.
         let _ = self.kick.as_ref().map(|kick| kick.try_send(()));
         let end = Instant::now() + WAIT_MAX;
-        while !ticket.is_durable() && self.ledger.status().health == Health::Good && Instant::now() < end {
+        while !ticket.is_durable() && self.ledger.is_good() && Instant::now() < end {
             std::thread::sleep(LOOK_EVERY);
         }
     }
@@ -135,7 +133,7 @@ fn serve(ledger: &Ledger, kicks: &Receiver<()>) {
             Ok(()) => ledger.flush(),
             Err(RecvTimeoutError::Timeout) => ledger.maintain(),
         };
-        let is_good = done.is_ok() && ledger.status().health == Health::Good;
+        let is_good = done.is_ok() && ledger.is_good();
         if is_good != was_good {
             match done {
                 Err(error) => log::error!("nothing can be recorded: {error}; it is queued and tried again"),
