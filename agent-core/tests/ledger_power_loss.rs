@@ -91,9 +91,9 @@ fn schedule(seed: u64, lies: Lies, keys: &[(&str, Vec<u8>)]) -> Result<(), Strin
                     [usize::try_from(dice.below(5)).unwrap_or(0)];
                 disk.fail(1 + dice.below(12), 1 + dice.below(4), fault);
             }
-            for _ in 0..1 + dice.below(8) {
+            for _ in 0..=dice.below(8) {
                 let mut last = None;
-                for _ in 0..1 + dice.below(4) {
+                for _ in 0..=dice.below(4) {
                     let length = usize::try_from(dice.below(700)).unwrap_or(0);
                     let word = dice.below(u64::MAX).to_le_bytes();
                     payload[..8].copy_from_slice(&word);
@@ -124,7 +124,7 @@ fn schedule(seed: u64, lies: Lies, keys: &[(&str, Vec<u8>)]) -> Result<(), Strin
         if life + 1 == LIVES {
             let (ledger, _) = Ledger::open(Arc::new(disk.clone()), sizes, ORIGIN, Clock::System)
                 .map_err(|error| error.to_string())?;
-            if seed % 16 == 0 {
+            if seed.is_multiple_of(16) {
                 // What was signed before the power went is still what the trail says.
                 ledger.checkpoint().map_err(|error| format!("seed {seed}: {error}"))?;
                 verify(Arc::new(disk.clone()), &Trust::default())
