@@ -68,9 +68,16 @@ impl Checker {
     /// What it finds goes to `board`.
     #[must_use]
     pub fn new(config: &Config, clock: Clock, board: Arc<Board>) -> Self {
+        Self::with_rules(super::shipped(), config, clock, board)
+    }
+
+    /// The same, with shipped rules that were read already (see [`Loading`](super::Loading)).
+    #[must_use]
+    pub fn with_rules(shipped: RuleSet, config: &Config, clock: Clock, board: Arc<Board>) -> Self {
         let host = HostFiles::new(config.roots.clone());
         let live = host.is_live();
-        let rules = Arc::new(rules_files::in_force(&host, &config.checks.folder, &config.checks.off));
+        let rules =
+            Arc::new(rules_files::in_force(shipped, &host, &config.checks.folder, &config.checks.off));
         let waivers = rules_files::waivers(&host, &config.checks.waivers);
         board.restart(Arc::clone(&rules));
         let watch = if live { Watch::new().ok() } else { None };
@@ -335,7 +342,8 @@ impl Checker {
     /// Reads rules and waivers again.
     fn reload(&mut self) {
         let host = HostFiles::new(self.facts.roots());
-        self.rules = Arc::new(rules_files::in_force(&host, &self.checks_d, &self.rules_off));
+        self.rules =
+            Arc::new(rules_files::in_force(super::shipped(), &host, &self.checks_d, &self.rules_off));
         self.waivers = rules_files::waivers(&host, &self.waivers_path);
         self.board.restart(Arc::clone(&self.rules));
         (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());

@@ -34,6 +34,6 @@ pub use checker::{Checker, run_once};
 pub use declared::{Rule, RuleSet, Scope, Severity};
 pub use fact::{Fact, Unavailable, Value};
 pub use finding::{Finding, Outcome, Subject, Verdict};
-pub use rules_files::{SHIPPED, rules, shipped};
+pub use rules_files::{Loading, SHIPPED, rules, shipped};
 
 pub use vm::{Vm, VmId, vms_of};

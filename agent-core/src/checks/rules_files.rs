@@ -30,25 +30,47 @@ pub const SHIPPED: &[(&str, &str)] = &[
 /// The shipped rules.
 #[must_use]
 pub fn shipped() -> RuleSet {
-    let mut set = RuleSet::default();
-    for (name, text) in SHIPPED {
-        set.add(Path::new(name), text, &known);
+    Loading::default().finish()
+}
+
+/// Reads the shipped rules file by file: all at once they take milliseconds, and much longer under a tool that looks
+/// at every instruction.
+#[derive(Default)]
+pub struct Loading {
+    set: RuleSet,
+    read: usize,
+}
+
+impl Loading {
+    /// Reads one more file; whether there are others.
+    pub fn step(&mut self) -> bool {
+        if let Some((name, text)) = SHIPPED.get(self.read) {
+            self.set.add(Path::new(name), text, &known);
+            self.read += 1;
+        }
+        self.read < SHIPPED.len()
     }
-    set
+
+    /// The shipped rules.
+    #[must_use]
+    pub fn finish(mut self) -> RuleSet {
+        while self.step() {}
+        self.set
+    }
 }
 
 /// The rules in force by a configuration.
 #[must_use]
 pub fn rules(config: &Config) -> RuleSet {
-    in_force(&HostFiles::new(config.roots.clone()), &config.checks.folder, &config.checks.off)
+    in_force(shipped(), &HostFiles::new(config.roots.clone()), &config.checks.folder, &config.checks.off)
 }
 
 /// The shipped rules, and those of a folder on the host (`*.toml`, in the order of their names), less those that are
 /// switched off. A rule of a shipped rule's name replaces it. A file that is not owned by root, or that others may
 /// write to, is not believed.
 #[must_use]
-pub(super) fn in_force(host: &HostFiles, folder: &str, off: &[String]) -> RuleSet {
-    let mut set = all(host, folder);
+pub(super) fn in_force(shipped: RuleSet, host: &HostFiles, folder: &str, off: &[String]) -> RuleSet {
+    let mut set = with_own(shipped, host, folder);
     for id in off {
         if !set.remove(id) {
             let like = set.nearest(id).map_or_else(String::new, |like| format!("; did you mean {like:?}?"));
@@ -74,8 +96,7 @@ pub(super) fn waivers(host: &HostFiles, path: &str) -> Waivers {
     }
 }
 
-fn all(host: &HostFiles, folder: &str) -> RuleSet {
-    let mut set = shipped();
+fn with_own(mut set: RuleSet, host: &HostFiles, folder: &str) -> RuleSet {
     let names = match host.list(folder) {
         Ok(names) => names,
         Err(super::Unavailable::Absent) => return set,

@@ -4,7 +4,7 @@
 use super::directory::Directory;
 use super::threads::Shared;
 use crate::checks::waiver::{Waiver, WaiverError};
-use crate::checks::{Board, Checker, Verdict, Vm};
+use crate::checks::{Board, Checker, Loading, Verdict, Vm};
 use crate::config::Config;
 use crate::sys::clock::Clock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// A pause of so many times the length of a slice follows each: a full run then takes at most a tenth of one core.
+/// A pause of so many times as long as was worked follows each slice: a full run then takes at most a tenth of one core.
 const PAUSE_FACTOR: u64 = 9;
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -23,6 +23,7 @@ pub struct Checks {
     directory: Arc<Directory>,
     board: Arc<Board>,
     checker: Option<Checker>,
+    loading: Loading,
     config: Arc<Config>,
     vms_seen: u64,
 }
@@ -30,7 +31,7 @@ pub struct Checks {
 impl Checks {
     pub(super) fn new(clock: Clock, directory: Arc<Directory>, board: Arc<Board>) -> Self {
         let config = Arc::clone(&directory.config.read());
-        Self { clock, directory, board, checker: None, config, vms_seen: 0 }
+        Self { clock, directory, board, checker: None, loading: Loading::default(), config, vms_seen: 0 }
     }
 
     /// Works for about so many nanoseconds; whether there is more to do at once.
@@ -39,11 +40,16 @@ impl Checks {
         if !self.config.checks.enabled {
             return false;
         }
-        let generation = self.directory.vms_generation.load(Acquire);
         let fresh = self.checker.is_none();
-        let checker = self
-            .checker
-            .get_or_insert_with(|| Checker::new(&self.config, self.clock.clone(), Arc::clone(&self.board)));
+        // A file at a time, so that nobody who stops the agent waits for all of them.
+        if fresh && self.loading.step() {
+            return true;
+        }
+        let generation = self.directory.vms_generation.load(Acquire);
+        let checker = self.checker.get_or_insert_with(|| {
+            let shipped = std::mem::take(&mut self.loading).finish();
+            Checker::with_rules(shipped, &self.config, self.clock.clone(), Arc::clone(&self.board))
+        });
         if fresh || generation != self.vms_seen {
             self.vms_seen = generation;
             let vms = self.directory.vms.read().iter().map(|info| Arc::new(Vm::from(&**info))).collect();
@@ -78,10 +84,12 @@ impl Checks {
     pub(super) fn run_until_stopped(&mut self, shared: &Shared) {
         loop {
             let slice_ns = u64::from(self.config.checks.slice_ms) * NS_PER_MS;
+            let begun_ns = self.clock.mono_ns();
             let more = self.work(slice_ns);
+            let worked_ns = self.clock.mono_ns().saturating_sub(begun_ns).min(slice_ns);
             let due_ns =
                 self.checker.as_ref().map(|checker| checker.due_ns().saturating_sub(self.clock.mono_ns()));
-            let wait = if more { Some(slice_ns * PAUSE_FACTOR) } else { due_ns };
+            let wait = if more { Some(worked_ns * PAUSE_FACTOR) } else { due_ns };
             let mut fds = vec![PollFd::new(shared.stop_fd(), PollFlags::POLLIN)];
             // During a pause only the end is waited for: what has changed meanwhile is found after it.
             if !more {
