@@ -14,14 +14,17 @@ use super::segment::Logs;
 
 /// Leaves of the tree, padding included.
 pub(super) fn leaves(logs: &Logs, salt: &Salt) -> Vec<Hash> {
-    let mut tenants: Vec<_> =
-        logs.iter().filter(|(tenant, _)| !tenant.is_empty()).map(|(_, log)| log).collect();
-    if tenants.is_empty() {
+    let tenants = logs.iter().filter(|(tenant, _)| !tenant.is_empty());
+    leaves_of(tenants.map(|(_, log)| (log.id, log.tree.size(), log.tree.root())).collect(), salt)
+}
+
+/// The same, of ids, sizes and roots in any order.
+pub(super) fn leaves_of(mut heads: Vec<(Hash, u64, Hash)>, salt: &Salt) -> Vec<Hash> {
+    if heads.is_empty() {
         return Vec::new();
     }
-    tenants.sort_by_key(|log| log.id);
-    let leaf = |log: &&super::segment::Log| leaf(&log.id, log.tree.size(), &log.tree.root());
-    let mut leaves: Vec<Hash> = tenants.iter().map(leaf).collect();
+    heads.sort_unstable();
+    let mut leaves: Vec<Hash> = heads.iter().map(|(id, size, root)| leaf(id, *size, root)).collect();
     for number in leaves.len()..leaves.len().next_power_of_two() {
         leaves.push(sha256(&[&[0], salt, b"padding", &(number as u64).to_be_bytes()]));
     }

@@ -5,8 +5,9 @@ use super::checkpoint::Checkpoint;
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
 use super::log::Place;
-use super::merkle::Hash;
+use super::merkle::{Hash, root_of};
 use super::note::Note;
+use super::trail;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -68,6 +69,57 @@ impl Proofs {
         let _ = write!(text, "\n{}", self.note);
         Some(text)
     }
+}
+
+/// Where a tenant's signed log is in the tree of heads that was recorded with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadProof {
+    /// The leaf's index.
+    pub index: u64,
+    /// Leaves of the tree, padding included.
+    pub width: u64,
+    /// The hashes from the leaf ([`super::heads::leaf`]) to the root.
+    pub hashes: Vec<Hash>,
+    /// The root: that of a `heads` record in the host's log, whose inclusion is proven there.
+    pub root: Hash,
+}
+
+/// Binds a tenant's log to the host's, and shows nothing of other tenants but hashes nobody can guess.
+///
+/// # Errors
+/// When the files cannot be read, or the tenant's log has no signed checkpoint.
+pub fn prove_head(disk: Arc<dyn Disk>, origin: &str, id: &Hash) -> Result<HeadProof, LedgerError> {
+    let files = Files::new(disk);
+    let mut heads = Vec::new();
+    for folder in files.folders("logs")? {
+        // The host's own folder is no id.
+        let Some(id) = unhex(&folder) else { continue };
+        if let Some((_, checkpoint)) = Place::of(origin, "tenant", &id).read(&files)? {
+            heads.push((id, checkpoint.size, checkpoint.root));
+        }
+    }
+    let missing = || LedgerError::damaged("logs", 0, "there is no checkpoint of this tenant");
+    let last = *trail::segments(&files)?.last().ok_or_else(missing)?;
+    let (_, head, _) = trail::load(&files, last)?;
+    let own = heads.iter().find(|(found, ..)| found == id).ok_or_else(missing)?;
+    let own = super::heads::leaf(&own.0, own.1, &own.2);
+    let leaves = super::heads::leaves_of(heads, &head.salt);
+    let index = leaves.iter().position(|leaf| *leaf == own).ok_or_else(missing)? as u64;
+    let node = |level: u32, index: u64| {
+        let (size, index) = (1usize << level, usize::try_from(index).ok()?);
+        leaves.get(index * size..(index + 1) * size).map(root_of)
+    };
+    let width = leaves.len() as u64;
+    let hashes = super::proof::inclusion(&node, index, width).ok_or_else(missing)?;
+    Ok(HeadProof { index, width, hashes, root: root_of(&leaves) })
+}
+
+fn unhex(text: &str) -> Option<Hash> {
+    let mut hash = [0; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (super::log::hex(&hash) == text).then_some(hash)
 }
 
 const HEAD: &str = "c2sp.org/tlog-proof@v1";

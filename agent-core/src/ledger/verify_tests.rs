@@ -1,6 +1,6 @@
 use super::merkle::leaf_hash;
 use super::proof::{is_consistent, is_included};
-use super::prove::prove;
+use super::prove::{prove, prove_head};
 use super::verify::{Finding, Report, Trust, VerifyError, verify};
 use super::*;
 use crate::sys::clock::Clock;
@@ -201,4 +201,29 @@ fn where_a_witness_has_to_cosign_nothing_goes_without_it() {
     assert!(ledger.prune(keep, 0).unwrap() > 1);
     ledger.stop().unwrap();
     verify(disk(folder.path()), &Trust::default()).unwrap();
+}
+
+#[test]
+fn a_tenant_is_shown_that_its_log_is_bound_to_the_hosts() {
+    let folder = tempfile::tempdir().unwrap();
+    let trust = trail(folder.path(), 1_000);
+    let mut recorded = None;
+    read(disk(folder.path()), 0, |record| {
+        if record.kind == Kind::HEADS {
+            recorded = Some(decode::<Heads>(record.payload).unwrap());
+        }
+    })
+    .unwrap();
+    let recorded = recorded.unwrap();
+    for log in report(folder.path(), &trust).logs.iter().filter(|log| !log.tenant.is_empty()) {
+        let signed = prove(disk(folder.path()), ORIGIN, Some(&log.id)).unwrap();
+        let head = prove_head(disk(folder.path()), ORIGIN, &log.id).unwrap();
+        assert_eq!((head.root, head.width, head.width), (recorded.root, recorded.width, 4));
+        let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
+        let leaf = heads::leaf(&log.id, size, &root);
+        assert!(is_included(&leaf, head.index, head.width, &recorded.root, &head.hashes));
+        let shorter = heads::leaf(&log.id, size - 1, &root);
+        assert!(!is_included(&shorter, head.index, head.width, &recorded.root, &head.hashes));
+    }
+    assert!(prove_head(disk(folder.path()), ORIGIN, &[7; 32]).is_err());
 }
