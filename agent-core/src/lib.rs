@@ -17,9 +17,11 @@
 
 pub mod alerts;
 pub mod checks;
+mod codec;
 pub mod config;
 pub mod detection;
 pub mod engine;
+pub mod ledger;
 pub mod sampling;
 pub mod sys;
 pub mod trace;

@@ -21,6 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "detection::RuleError",
         ],
     ),
+    ("codec: records become bytes", &["codec"]),
+    ("ledger: the durable trail, which knows bytes and nothing of what they mean", &["ledger"]),
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),

@@ -4,6 +4,7 @@
 
 use bartizan_core::checks::parse as checks;
 use bartizan_core::checks::parse::etc::fuzzing as etc;
+use bartizan_core::ledger::fuzzing as ledger;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 
@@ -30,6 +31,10 @@ pub const TARGETS: &[Target] = &[
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("ledger_segment", ledger::segment),
+    ("ledger_checkpoint", ledger::checkpoint),
+    ("ledger_proof", ledger::proof),
+    ("ledger_key", ledger::key),
     ("etc_kernel", etc::kernel),
     ("etc_drop_ins", etc::drop_ins),
     ("etc_sshd", etc::sshd),

@@ -1,8 +1,8 @@
 //! Records in a stream of bytes: see the file format in the [module](super)'s documentation.
 
-use super::codec::{self, PAYLOAD_BYTES_MAX};
 use super::error::{RecordError, TraceError};
 use super::record::Record;
+use crate::codec::{self, PAYLOAD_BYTES_MAX};
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Write};
 

@@ -37,7 +37,6 @@
 //! metrics, reads older traces. A file that ends within a record was torn by a crash: what is before it is good, and
 //! the reader says where it ends.
 
-mod codec;
 mod error;
 mod framing;
 mod reader;

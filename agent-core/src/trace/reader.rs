@@ -1,9 +1,9 @@
 //! Reads a trace, record by record.
 
-use super::codec;
 use super::error::TraceError;
 use super::framing::{Next, Raw, Records};
 use super::record::{ConfigRecord, Delta, End, Header, LabelsRecord, PeriodsRecord, Record, VmRecord};
+use crate::codec;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 

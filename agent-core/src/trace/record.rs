@@ -200,3 +200,55 @@ pub(super) mod sample {
         Delta { tick: 1, mono_ns: 1_000, wall_ns: 2_000, rows: vec![row], ..Delta::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{decode, encode};
+    use proptest::prelude::*;
+
+    /// If this fails, traces of released versions can no longer be read: raise the format's version instead.
+    #[test]
+    fn the_bytes_of_a_delta_never_change() {
+        let delta = Delta {
+            tick: 1,
+            mono_ns: 2,
+            wall_ns: -3,
+            more: true,
+            events: vec![VmEvent { what: 4, row: 3, generation: 2 }],
+            rows: vec![RowDelta {
+                scope: 6,
+                row: 5,
+                generation: 7,
+                cells: vec![Cell { metric: 0x0102, value: -1, availability: 1 }],
+                stamps: vec![(9, 0x0A0B)],
+            }],
+        };
+        #[rustfmt::skip]
+        let golden = [
+            1, 0, 0, 0, 0, 0, 0, 0,
+            2, 0, 0, 0, 0, 0, 0, 0,
+            0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            1,
+            1, 0, 0, 0, 0, 0, 0, 0,
+            4, 3, 0, 0, 0, 2, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0,
+            6, 5, 0, 0, 0, 7, 0, 0, 0,
+            1, 0, 0, 0, 0, 0, 0, 0,
+            0x02, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+            1, 0, 0, 0, 0, 0, 0, 0,
+            9, 0x0b, 0x0a, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(encode(&delta).unwrap(), golden);
+        assert_eq!(decode::<Delta>(&golden), Ok(delta));
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode::<Delta>(&bytes);
+            let _ = decode::<Header>(&bytes);
+            let _ = decode::<VmRecord>(&bytes);
+        }
+    }
+}

@@ -84,6 +84,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a recorded trace again, by the same code
     Replay(ReplayArgs),
+    /// Verify that a ledger is as it was recorded, by its files and a public key alone
+    Verify(VerifyArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -109,6 +111,9 @@ pub struct RunArgs {
     /// Stop after this time, such as 30s
     #[arg(short, long, value_name = "TIME")]
     pub duration: Option<humantime::Duration>,
+    /// Record alerts and configurations, durably and signed, in this folder before they are said
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
     #[command(flatten)]
     /// Where metrics are served.
     pub serve: ServeArgs,
@@ -295,3 +300,28 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `bartizan verify`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = VERIFY_HELP)]
+pub struct VerifyArgs {
+    /// The ledger's folder
+    pub dir: PathBuf,
+    /// The public key that is trusted: `origin+id+base64`, or a file that holds it
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Show this tenant's log alone; all are verified
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// A signed checkpoint that was kept elsewhere: the ledger must go on from it
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_HELP: &str = "\
+Exit codes: 0 every record is as it was signed; 1 something was changed, or is missing: the first bad record is named; \
+2 all fits together, but not all is proven: no --key was given, or records at the end are not signed yet; \
+64 the key or the tenant makes no sense; 66 the folder cannot be read.";

@@ -12,6 +12,7 @@ mod rules;
 mod run;
 mod show;
 mod sources;
+mod verify;
 mod vms;
 mod waive;
 
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
         Command::Top(args) => crate::top::run(&common, &args),
+        Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),
     }

@@ -6,7 +6,6 @@ use crate::view::model::View;
 use crate::view::paint::Paint;
 use crate::view::{findings, json, units};
 use bartizan_core::alerts::{Accounting, Alert};
-use bartizan_core::checks::report::json as report;
 use bartizan_core::checks::{Change, Finding, RuleSet};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
@@ -109,16 +108,7 @@ impl Output {
         first_run_over: bool,
     ) -> io::Result<()> {
         if let Form::Json(out) = &mut self.form {
-            let rule = rules.find(&change.finding.rule).map(|(_, rule)| rule);
-            return line(
-                out,
-                &json!({
-                    "type": "finding",
-                    "sequence": change.sequence,
-                    "change": change.kind.name(),
-                    "finding": report::finding(&change.finding, rule),
-                }),
-            );
+            return line(out, &json::finding(change, rules));
         }
         if !first_run_over {
             return Ok(());

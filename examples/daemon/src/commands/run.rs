@@ -6,6 +6,7 @@ use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
 use crate::notify::Notifier;
+use crate::record_keeper::RecordKeeper;
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -42,12 +43,19 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         let started = Server::start(listeners, Arc::clone(&state) as Arc<dyn serve::server::Handler>);
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
-    let output = Output::new(args, Paint::new(common.color), host_name(watch.reader()));
+    let host = host_name(watch.reader());
+    let mut keeper = args.ledger.as_ref().map(|folder| RecordKeeper::open(folder, &host)).transpose()?;
+    if let Some(keeper) = &mut keeper {
+        keeper.config(&fingerprint_text(&watch.reader().config()));
+        keeper.settle();
+    }
+    let output = Output::new(args, Paint::new(common.color), host);
     let mut daemon = Daemon {
         common,
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
+        keeper,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -68,6 +76,7 @@ struct Daemon<'a> {
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
+    keeper: Option<RecordKeeper>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -173,15 +182,21 @@ impl Daemon<'_> {
     }
 
     fn take_alerts(&mut self) -> Result<(), Failure> {
-        let mut any = false;
-        while let Some(alert) = self.watch.reader().alerts().next() {
-            self.book.note(&alert);
-            self.output.alert(&alert)?;
-            any = true;
+        let alerts: Vec<_> = std::iter::from_fn(|| self.watch.reader().alerts().next()).collect();
+        if alerts.is_empty() {
+            return Ok(());
         }
-        if any {
-            self.book.publish(&self.state);
+        if let Some(keeper) = &mut self.keeper {
+            for alert in &alerts {
+                keeper.alert(alert);
+            }
+            keeper.settle();
         }
+        for alert in &alerts {
+            self.book.note(alert);
+            self.output.alert(alert)?;
+        }
+        self.book.publish(&self.state);
         Ok(())
     }
 
@@ -190,7 +205,14 @@ impl Daemon<'_> {
     fn take_findings(&mut self) -> Result<(), Failure> {
         let board = Arc::clone(self.watch.reader().checks());
         let first_run_over = board.state().sweeps > 0;
-        for change in board.take(usize::MAX) {
+        let changes = board.take(usize::MAX);
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| !changes.is_empty()) {
+            for change in &changes {
+                keeper.finding(change, &board.rules());
+            }
+            keeper.settle();
+        }
+        for change in changes {
             self.output.finding(&change, &board.rules(), self.checked)?;
         }
         if first_run_over && !self.checked {
@@ -204,7 +226,13 @@ impl Daemon<'_> {
     fn reload(&mut self) -> Result<(), Failure> {
         self.notifier.reloading();
         match configure(self.common).and_then(|config| self.swap(config)) {
-            Ok(text) => self.output.reload(Ok(text))?,
+            Ok(text) => {
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.config(&fingerprint_text(&self.watch.reader().config()));
+                    keeper.settle();
+                }
+                self.output.reload(Ok(text))?;
+            }
             Err(failure) => {
                 self.state.reload_failed();
                 let text = format!("the configuration was not loaded, the old one stays in force: {failure}");
@@ -245,6 +273,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.stop();
+        }
         let reader = self.watch.reader();
         let missed = bartizan_core::sampling::metrics::agent::TICKS_MISSED;
         let summary = Summary {

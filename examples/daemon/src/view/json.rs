@@ -3,6 +3,8 @@
 use super::model::{Busiest, View, VmView};
 use super::units;
 use bartizan_core::alerts::{Accounting, Alert, AlertState};
+use bartizan_core::checks::report::json as report;
+use bartizan_core::checks::{Change, RuleSet};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
 use serde_json::{Value, json};
@@ -126,6 +128,18 @@ pub fn alert(alert: &Alert) -> Value {
         "expected_min": finite(alert.expected_min),
         "expected_max": finite(alert.expected_max),
         "message": alert.message.as_str(),
+    })
+}
+
+/// One change of a finding.
+#[must_use]
+pub fn finding(change: &Change, rules: &RuleSet) -> Value {
+    let rule = rules.find(&change.finding.rule).map(|(_, rule)| rule);
+    json!({
+        "type": "finding",
+        "sequence": change.sequence,
+        "change": change.kind.name(),
+        "finding": report::finding(&change.finding, rule),
     })
 }
 
