@@ -20,6 +20,7 @@ mod rule;
 mod series;
 mod shipped;
 mod speak;
+pub mod streaming;
 mod table;
 mod window;
 mod wording;
