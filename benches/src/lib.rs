@@ -4,6 +4,7 @@
 //! things compared are interleaved, and ratios are medians of neighbouring rounds, so that noise hits all alike.
 
 pub mod cpu;
+pub mod evaluate;
 pub mod report;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@
 mod baseline;
 mod compile;
 mod firing;
+pub mod forecast;
 mod gone;
 mod program;
 mod rule;

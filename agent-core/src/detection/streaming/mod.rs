@@ -16,11 +16,14 @@
 
 mod level;
 mod math;
+mod multivariate;
 mod restraint;
 mod season;
 mod shape;
 mod spread;
 mod tail;
+
+pub use multivariate::{Multivariate, RowVerdict};
 
 use level::Level;
 use math::{SIGMAS_PER_DEVIATION, count, log10, two_thirds_power};
