@@ -26,12 +26,12 @@ mod tail;
 pub use multivariate::{Multivariate, RowVerdict};
 
 use level::Level;
-use math::{SIGMAS_PER_DEVIATION, count, log10, two_thirds_power};
+use math::{SIGMAS_PER_DEVIATION, two_thirds_power};
 use restraint::Restraint;
 use season::Season;
 use shape::Shape;
 use spread::Spread;
-use tail::Tail;
+use tail::{Tail, surprises};
 
 /// A [`Verdict::score`] from here on is an alarm.
 pub const ALARM_SCORE: f32 = 0.5;
@@ -48,10 +48,6 @@ const SEASON_DAMPED_SAMPLES: f32 = 600.0;
 const WEIGHTS: [f32; SIGNS] = [2.0, 2.0, 2.0, 1.0, 2.0, 1.0];
 const WEIGHTS_SUM: f32 = 10.0;
 const SIGNS: usize = 6;
-/// A rank among few says less than one among many: powers of ten that a full surprise is counted against.
-const FULL_SURPRISE: f32 = 3.3;
-const COUNTED_OFFSET: u32 = 8;
-
 /// What is said of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
@@ -153,19 +149,11 @@ impl Univariate {
             self.long_shape.observe(distance),
             self.short_shape.observe(distance),
         ];
-        let mut sum = 0.0;
-        for (index, (tail, sign)) in self.tails.iter_mut().zip(signs).enumerate() {
-            let Some(sign) = sign else { continue };
-            let surprise = tail.surprise(sign) * against(tail.counted());
-            let damped = if index == 0 {
-                surprise * (count(tail.counted()) / SEASON_DAMPED_SAMPLES).min(1.0)
-            } else {
-                surprise
-            };
-            let positive = damped.max(0.0);
-            // Between a mean, which one strong sign cannot move, and a maximum, which it alone decides.
-            sum += WEIGHTS[index] * positive * positive.sqrt();
-        }
+        let mut surprises = surprises(&mut self.tails, signs);
+        surprises[0] *= (f32::from(self.tails[0].counted()) / SEASON_DAMPED_SAMPLES).min(1.0);
+        // Between a mean, which one strong sign cannot move, and a maximum, which it alone decides.
+        let parts = surprises.map(|surprise| surprise * surprise.sqrt());
+        let sum: f32 = parts.iter().zip(WEIGHTS).map(|(part, weight)| part * weight).sum();
         two_thirds_power(sum / WEIGHTS_SUM)
     }
 
@@ -177,12 +165,6 @@ impl Univariate {
         let reach = EXPECTED_SIGMAS * f64::from(SIGMAS_PER_DEVIATION) * deviation;
         (centre - reach, centre + reach)
     }
-}
-
-/// What a surprise among so many is multiplied with: the most that can be known of a rank grows with their number.
-fn against(counted: u32) -> f32 {
-    let part = FULL_SURPRISE / log10(count(counted + COUNTED_OFFSET));
-    part * part.sqrt()
 }
 
 #[cfg(test)]

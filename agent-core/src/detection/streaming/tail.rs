@@ -5,69 +5,111 @@
 //! seen it halves with each bin. Nothing is assumed about the distribution, so that no sign needs a threshold of its
 //! own.
 
-use super::math::{count, log2, log10};
+use super::math::{log2, log10};
 
 const BINS: usize = 20;
 const BINS_PER_OCTAVE: f32 = 2.0;
 /// The lowest bin ends here: the binary logarithm of the numbers that are told apart.
 const LOWEST_LOG2: f32 = -3.0;
 /// When so many were counted all counters are halved: what was long ago counts for less.
-const COUNTED_MAX: u32 = 60_000;
+const COUNTED_MAX: u16 = 60_000;
+/// Powers of ten that a surprise is set against.
+const FULL_SURPRISE: f32 = 3.3;
+const COUNTED_OFFSET: f32 = 9.0;
+/// It changes slowly, and is worked out anew once in so many.
+const FULL_EVERY: u16 = 64;
 
 /// An empirical distribution of numbers that are not negative.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
-    counts: [u16; BINS],
+    /// How many numbers lay in this bin or above it.
+    at_least: [u16; BINS],
     top: u16,
-    counted: u32,
+    counted: u16,
+    /// See [`full`].
+    full: f32,
 }
 
 impl Tail {
     pub(super) const fn new() -> Self {
-        Self { counts: [0; BINS], top: 0, counted: 0 }
+        Self { at_least: [0; BINS], top: 0, counted: 0, full: 1.0 }
     }
 
     /// How many numbers were seen; long ago ones for less.
-    pub(super) const fn counted(&self) -> u32 {
+    pub(super) const fn counted(&self) -> u16 {
         self.counted
     }
 
     /// The tail probability of a number among those before it; then it is counted too.
+    #[inline]
     pub(super) fn probability(&mut self, number: f32) -> f32 {
-        let position = ((log2(number.max(1e-6)) - LOWEST_LOG2) * BINS_PER_OCTAVE).clamp(0.0, TOP_BIN);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
-        let bin = position as usize;
-        let within = position - position.floor();
-        let top = usize::from(self.top);
-        let mut as_large = 0;
-        for (index, counted) in self.counts.iter().enumerate() {
-            as_large += if index > bin { u32::from(*counted) } else { 0 };
-        }
-        // Even the largest ever may have been expected once in so many.
-        let unseen = if bin > top { halved(position - f32::from(self.top) - 1.0) } else { 1.0 };
-        let large = count(as_large) + f32::from(self.counts[bin]) * (1.0 - within) + unseen;
-        let probability = (large / (count(self.counted) + 2.0)).min(1.0);
+        self.probability_at(position(number))
+    }
 
-        self.counts[bin] += 1;
+    #[inline]
+    fn probability_at(&mut self, position: f32) -> f32 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
+        let bin = position as u16;
+        let here = self.at_least[usize::from(bin)];
+        let above = self.at_least.get(usize::from(bin) + 1).copied().unwrap_or(0);
+        // Even the largest ever may have been expected once in so many.
+        let unseen = if bin > self.top { halved(position - f32::from(self.top) - 1.0) } else { 1.0 };
+        let within = position - f32::from(bin);
+        let large = f32::from(above) + f32::from(here - above) * (1.0 - within) + unseen;
+        let probability = (large / (f32::from(self.counted) + 2.0)).min(1.0);
+
+        for (counted, index) in self.at_least.iter_mut().zip(0u16..) {
+            *counted += u16::from(index <= bin);
+        }
         self.counted += 1;
-        self.top = if bin > top { u16::try_from(bin).unwrap_or(0) } else { self.top };
+        self.top = self.top.max(bin);
         if self.counted >= COUNTED_MAX {
             self.age();
+        }
+        if self.counted < FULL_EVERY || self.counted.is_multiple_of(FULL_EVERY) {
+            self.full = full(self.counted);
         }
         probability
     }
 
-    /// Powers of ten of the [`Tail::probability`]: 3 is one in a thousand.
-    pub(super) fn surprise(&mut self, number: f32) -> f32 {
-        -log10(self.probability(number))
-    }
-
     fn age(&mut self) {
-        self.counts.iter_mut().for_each(|counted| *counted /= 2);
-        self.counted = self.counts.iter().map(|counted| u32::from(*counted)).sum();
-        let top = self.counts.iter().rposition(|counted| *counted > 0).unwrap_or(0);
+        for counted in &mut self.at_least {
+            *counted /= 2;
+        }
+        self.counted = self.at_least[0];
+        let top = self.at_least.iter().rposition(|counted| *counted > 0).unwrap_or(0);
         self.top = u16::try_from(top).unwrap_or(0);
     }
+}
+
+/// What a surprise among so many is multiplied with: a rank among few says less than one among many, and a full
+/// surprise is one against what could be known.
+fn full(counted: u16) -> f32 {
+    let part = FULL_SURPRISE / log10(f32::from(counted) + COUNTED_OFFSET);
+    part * part.sqrt()
+}
+
+/// Where a number lies among the bins.
+#[inline]
+fn position(number: f32) -> f32 {
+    ((log2(number.max(1e-6)) - LOWEST_LOG2) * BINS_PER_OCTAVE).clamp(0.0, TOP_BIN)
+}
+
+/// Counts each number in its own tail, and returns by how many powers of ten each surprises: of its
+/// [`Tail::probability`], set against what can be known among so many. Those that are `None` are left out.
+#[inline]
+pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<f32>; N]) -> [f32; N] {
+    // Logarithms of all of them, then all tables, then all logarithms again: the first and the last go side by side.
+    let positions = numbers.map(|number| position(number.unwrap_or(1.0)));
+    let mut probabilities = [1.0; N];
+    let mut fulls = [0.0; N];
+    for (index, tail) in tails.iter_mut().enumerate() {
+        if numbers[index].is_some() {
+            fulls[index] = tail.full;
+            probabilities[index] = tail.probability_at(positions[index]);
+        }
+    }
+    std::array::from_fn(|index| (-log10(probabilities[index]) * fulls[index]).max(0.0))
 }
 
 const TOP_BIN: f32 = 19.0;
