@@ -3,7 +3,7 @@
 //! A centre and a spread that follow slowly. What is learned from a sample is pulled in to within [`REACH_SIGMAS`], so
 //! that a spike of any height moves them by a bounded step; a lasting change becomes the new usual in the end.
 
-use super::math::{SIGMAS_PER_DEVIATION, follow, narrow};
+use super::math::{SIGMAS_PER_DEVIATION, follow, narrow, weight};
 
 /// Samples that the usual stands for.
 const WINDOW: u32 = 1_000;
@@ -66,9 +66,9 @@ impl Level {
         let value = self.pulled_in(value, REACH_SIGMAS, seen);
         if seen > 0 {
             let offset = (value - self.centre).abs();
-            self.deviation += (offset - self.deviation) / f64::from(seen.min(WINDOW));
+            self.deviation += (offset - self.deviation) * f64::from(weight(seen, WINDOW));
         }
-        self.centre += (value - self.centre) / f64::from((seen + 1).min(WINDOW));
+        self.centre += (value - self.centre) * f64::from(weight(seen + 1, WINDOW));
     }
 }
 

@@ -26,14 +26,16 @@ pub(super) fn log10(x: f32) -> f32 {
     log2(x) * LOG10_2
 }
 
-/// `x^(2/3)` for `x >= 0`, by Newton's method from a guess that divides the exponent by three.
+/// `x^(2/3)` for `x >= 0`, by two steps of Halley's method from a guess that divides the exponent by three.
+#[inline]
 pub(super) fn two_thirds_power(x: f32) -> f32 {
-    if x < 1e-20 {
+    if x < 1e-12 {
         return 0.0;
     }
     let mut root = f32::from_bits(x.to_bits() / 3 + 709_921_077);
-    for _ in 0..3 {
-        root -= (root - x / (root * root)) / 3.0;
+    for _ in 0..2 {
+        let cube = root * root * root;
+        root *= (cube + 2.0 * x) / (2.0 * cube + x);
     }
     root * root
 }
@@ -50,9 +52,17 @@ pub(super) fn narrow(x: f64) -> f32 {
     x as f32
 }
 
-/// An exponentially weighted mean that begins as a plain one: `count` samples were seen, this one included.
+/// The weight of a sample in a mean that begins as a plain one and then follows: `seen` samples were, this one included.
+#[inline]
+pub(super) fn weight(seen: u32, window: u32) -> f32 {
+    // Of a constant window the quotient is a constant too: once it is full nothing is divided.
+    if seen >= window { 1.0 / count(window) } else { 1.0 / count(seen.max(1)) }
+}
+
+/// Moves such a mean.
+#[inline]
 pub(super) fn follow(mean: &mut f32, value: f32, seen: u32, window: u32) {
-    *mean += (value - *mean) / count(seen.clamp(1, window));
+    *mean += (value - *mean) * weight(seen, window);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! against the spread of such distances.
 
 use super::level::{Level, ratio};
-use super::math::{count, follow, narrow};
+use super::math::{follow, narrow};
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 const HOURS: usize = 24;
@@ -105,8 +105,8 @@ impl Season {
         let sigmas = ratio(f64::from(certain), f64::from(self.deviation));
         follow(&mut self.short, sigmas, self.judged, SHORT_WINDOW);
         let reach = if self.deviation > 0.0 { DISTANCE_REACH * self.deviation } else { f32::MAX };
-        let window = SPREAD_WINDOW.min(PRESUMED_SAMPLES + self.judged);
-        self.deviation += (distance.abs().min(reach) - self.deviation) / count(window);
+        let judged = PRESUMED_SAMPLES.saturating_add(self.judged);
+        follow(&mut self.deviation, distance.abs().min(reach), judged, SPREAD_WINDOW);
         self.short.abs()
     }
 

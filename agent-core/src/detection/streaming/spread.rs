@@ -1,6 +1,6 @@
 //! Unusually loud, and unusually quiet: the spread of the last few samples against its own history.
 
-use super::math::{follow, log2, narrow};
+use super::math::{follow, log2, narrow, weight};
 
 /// Samples that the usual spread stands for.
 const WINDOW: u32 = 1_000;
@@ -44,7 +44,7 @@ impl Spread {
         let step = narrow((value - self.last).abs());
         let distance = narrow((value - self.mean).abs());
         self.last = value;
-        self.mean += (value - self.mean) / f64::from((seen + 1).min(QUIET_WINDOW));
+        self.mean += (value - self.mean) * f64::from(weight(seen + 1, QUIET_WINDOW));
         let loud = self.loud.observe(step, seen, LOUD_WINDOW);
         let quiet = self.quiet.observe(distance, seen, QUIET_WINDOW);
         (loud.max(0.0), (-quiet).max(0.0))

@@ -43,11 +43,13 @@ impl Tail {
     /// The tail probability of a number among those before it; then it is counted too.
     #[inline]
     pub(super) fn probability(&mut self, number: f32) -> f32 {
-        self.probability_at(position(number))
+        let (as_large, of) = self.count_in(position(number));
+        (as_large / of).min(1.0)
     }
 
+    /// How many were as large as what lies at a position, of how many; then it is counted too.
     #[inline]
-    fn probability_at(&mut self, position: f32) -> f32 {
+    fn count_in(&mut self, position: f32) -> (f32, f32) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
         let bin = position as u16;
         let here = self.at_least[usize::from(bin)];
@@ -55,8 +57,8 @@ impl Tail {
         // Even the largest ever may have been expected once in so many.
         let unseen = if bin > self.top { halved(position - f32::from(self.top) - 1.0) } else { 1.0 };
         let within = position - f32::from(bin);
-        let large = f32::from(above) + f32::from(here - above) * (1.0 - within) + unseen;
-        let probability = (large / (f32::from(self.counted) + 2.0)).min(1.0);
+        let as_large = f32::from(above) + f32::from(here - above) * (1.0 - within) + unseen;
+        let of = f32::from(self.counted) + 2.0;
 
         for (counted, index) in self.at_least.iter_mut().zip(0u16..) {
             *counted += u16::from(index <= bin);
@@ -69,7 +71,7 @@ impl Tail {
         if self.counted < FULL_EVERY || self.counted.is_multiple_of(FULL_EVERY) {
             self.full = full(self.counted);
         }
-        probability
+        (as_large, of)
     }
 
     fn age(&mut self) {
@@ -100,16 +102,25 @@ fn position(number: f32) -> f32 {
 #[inline]
 pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<f32>; N]) -> [f32; N] {
     // Logarithms of all of them, then all tables, then all logarithms again: the first and the last go side by side.
-    let positions = numbers.map(|number| position(number.unwrap_or(1.0)));
-    let mut probabilities = [1.0; N];
-    let mut fulls = [0.0; N];
+    let mut positions = [0.0; N];
+    for (position, number) in positions.iter_mut().zip(numbers) {
+        *position = number.unwrap_or(0.0);
+    }
+    for number in &mut positions {
+        *number = position(*number);
+    }
+    let (mut as_large, mut of, mut fulls) = ([1.0; N], [1.0; N], [0.0; N]);
     for (index, tail) in tails.iter_mut().enumerate() {
         if numbers[index].is_some() {
             fulls[index] = tail.full;
-            probabilities[index] = tail.probability_at(positions[index]);
+            (as_large[index], of[index]) = tail.count_in(positions[index]);
         }
     }
-    std::array::from_fn(|index| (-log10(probabilities[index]) * fulls[index]).max(0.0))
+    let mut surprises = [0.0; N];
+    for (index, surprise) in surprises.iter_mut().enumerate() {
+        *surprise = (-log10(as_large[index] / of[index]) * fulls[index]).max(0.0);
+    }
+    surprises
 }
 
 const TOP_BIN: f32 = 19.0;
