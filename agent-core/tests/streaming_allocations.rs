@@ -32,7 +32,9 @@ fn no_row_allocates() {
         let row = |index: u32| -> [f64; 38] {
             std::array::from_fn(|channel| sample(index) * if channel == 3 { 2.0 } else { 1.0 })
         };
-        (0..5_000u32).map(|index| detector.observe(&row(index)).score).fold(0.0, f32::max)
+        (0..5_000u32)
+            .map(|index| detector.observe(u64::from(index) * STEP_NS, &row(index)).score)
+            .fold(0.0, f32::max)
     });
     assert!(scores > 0.0);
     assert!(counts.is_zero(), "{counts:?}");

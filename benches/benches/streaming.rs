@@ -89,7 +89,7 @@ fn main() {
         let load = sample(index);
         let values: [f64; CHANNELS] =
             std::array::from_fn(|channel| load + sample(index ^ u32::try_from(channel).unwrap_or(0)));
-        black_box(machine.observe(black_box(&values)));
+        black_box(machine.observe(u64::from(index) * STEP_NS, black_box(&values)));
     });
     let channels = f64::from(u32::try_from(CHANNELS).expect("fits"));
     push("a row of 38 channels, a channel", "hot", row / channels, None);

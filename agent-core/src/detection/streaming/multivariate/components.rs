@@ -1,7 +1,7 @@
 //! The few directions in which all channels move together, learnt row by row (Oja's rule, one component after the
 //! other, each on what those before it left).
 
-use super::channel::count;
+use super::count;
 
 /// How fast components follow, in the long run and while they are new.
 const RATE: f32 = 0.001;

@@ -1,25 +1,35 @@
 //! What is abnormal in many channels of one machine together, row by row.
 //!
 //! ```text
-//! row ─┬─ usual of a day   ─▶ distances ─▶ less  2 common components ─▶ mean of the 3 largest ──────────────┐
-//!      └─ usual of a week  ─▶ distances ─▶ less  8 common components ─▶ mean of all ─▶ smoothed over 30 ──── + ─▶ score
+//! row ─▶ distances from the usual at this hour ─┬─▶ mean of the 8 largest ─┬─ × 2 ─────────────────────┐
+//!                                               │                          └─ smoothed over 10 rows ── + ─▶ score
+//!                                               └─▶ less 2 common components ─▶ mean of the 3 largest ─┘
 //! ```
-//! Channels of a machine rise and fall together: what a few components explain, learnt online, is load. What is left
-//! over is what no other channel explains. The first part tells of short events, the second of long ones.
+//! Channels of a machine rise and fall together, and with the day: what the hour and a few components explain, learnt
+//! online, is load. What is left over is what nothing explains; and when many channels are far off, that is no load
+//! either, however well they agree.
 //!
 //! All memory is taken when it is created; a row allocates nothing and costs the same as any other.
 
 mod channel;
 mod components;
 
-use channel::Channel;
+use channel::{Channel, HOURS};
 use components::Components;
 
 /// What makes a score of [`super::ALARM_SCORE`].
-const ALARM_DISTANCE: f32 = 14.1;
+const ALARM_DISTANCE: f32 = 30.0;
 const LARGEST: usize = 3;
-const SMOOTHED_ROWS: f32 = 30.0;
-const SMOOTHED_WEIGHT: f32 = 2.0;
+const LARGEST_TOGETHER: usize = 8;
+const TOGETHER_WEIGHT: f32 = 2.0;
+/// The same again, smoothed over so many rows: what lasts is surer than what comes and goes.
+const SMOOTHED_ROWS: f32 = 10.0;
+const COMPONENTS: usize = 2;
+const HOUR_NS: u64 = 3_600_000_000_000;
+/// The weight of an hour's worth of rows in that hour's mean: it stands for the last four days or so.
+const WEIGHT_PER_HOUR: f32 = 0.24;
+/// What a single row may weigh, however rare they are.
+const ROW_WEIGHT_MAX: f32 = 0.24;
 
 /// What is said of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,12 +44,11 @@ pub struct RowVerdict {
 #[derive(Clone, Debug)]
 pub struct Multivariate {
     channels: Box<[Channel]>,
-    brief: Box<[f32]>,
-    lasting: Box<[f32]>,
-    few: Components,
-    many: Components,
-    smoothed: f32,
+    distances: Box<[f32]>,
+    components: Components,
     rows: u32,
+    last_ns: u64,
+    smoothed: f32,
 }
 
 impl Multivariate {
@@ -50,48 +59,60 @@ impl Multivariate {
         let channels = full_scales.len();
         Self {
             channels: full_scales.iter().map(|full_scale| Channel::new(*full_scale)).collect(),
-            brief: vec![0.0; channels].into(),
-            lasting: vec![0.0; channels].into(),
-            few: Components::new(2, channels),
-            many: Components::new(8, channels),
-            smoothed: 0.0,
+            distances: vec![0.0; channels].into(),
+            components: Components::new(COMPONENTS, channels),
             rows: 0,
+            last_ns: 0,
+            smoothed: 0.0,
         }
     }
 
-    /// Judges a row and learns from it. Values that are no numbers, and those that are missing at its end, say
-    /// nothing; those too many are not looked at.
-    pub fn observe(&mut self, row: &[f64]) -> RowVerdict {
+    /// Judges a row and learns from it. `time_ns` tells the hour of the day. Values that are no numbers, and those
+    /// that are missing at the row's end, say nothing; those too many are not looked at.
+    pub fn observe(&mut self, time_ns: u64, row: &[f64]) -> RowVerdict {
+        let elapsed_ns = if self.rows == 0 { 0 } else { time_ns.saturating_sub(self.last_ns) };
+        self.last_ns = time_ns;
+        let weight = (hours(elapsed_ns) * WEIGHT_PER_HOUR).min(ROW_WEIGHT_MAX);
+        let hour = usize::try_from((time_ns / HOUR_NS) % 24).unwrap_or(0).min(HOURS - 1);
         for (index, channel) in self.channels.iter_mut().enumerate() {
             let value = row.get(index).copied().unwrap_or(f64::NAN);
-            (self.brief[index], self.lasting[index]) = channel.observe(value);
+            self.distances[index] = channel.observe(hour, weight, value);
         }
-        self.few.remove(&mut self.brief, self.rows);
-        self.many.remove(&mut self.lasting, self.rows);
+        let (together, _) = largest::<LARGEST_TOGETHER>(&self.distances);
+        self.components.remove(&mut self.distances, self.rows);
         self.rows = self.rows.saturating_add(1);
-
-        let (largest, channels) = largest(&self.brief);
-        let all: f32 = self.lasting.iter().map(|left| left.abs()).sum();
-        let mean = all / channel::count(self.lasting.len().max(1));
-        self.smoothed += (mean - self.smoothed) / SMOOTHED_ROWS;
-        let distance = largest + SMOOTHED_WEIGHT * self.smoothed;
+        let (left, channels) = largest::<LARGEST>(&self.distances);
+        self.smoothed += (together - self.smoothed) / SMOOTHED_ROWS;
+        let distance = left + TOGETHER_WEIGHT * together + self.smoothed;
         RowVerdict { score: distance / (ALARM_DISTANCE + distance), channels }
     }
 }
 
 /// The mean of the largest distances, and whose they are.
-fn largest(distances: &[f32]) -> (f32, [Option<usize>; LARGEST]) {
-    let mut found = [(-1.0, None); LARGEST];
+fn largest<const N: usize>(distances: &[f32]) -> (f32, [Option<usize>; N]) {
+    let mut found = [(-1.0, None); N];
     for (index, distance) in distances.iter().enumerate() {
         let mut next = (distance.abs(), Some(index));
-        for place in &mut found {
-            if next.0 > place.0 {
-                std::mem::swap(place, &mut next);
+        if next.0 > found[N - 1].0 {
+            for place in &mut found {
+                if next.0 > place.0 {
+                    std::mem::swap(place, &mut next);
+                }
             }
         }
     }
     let sum: f32 = found.iter().map(|(distance, _)| distance.max(0.0)).sum();
-    (sum / channel::count(LARGEST.min(distances.len()).max(1)), found.map(|(_, index)| index))
+    (sum / count(N.min(distances.len()).max(1)), found.map(|(_, index)| index))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gap of centuries may be off by a minute")]
+fn hours(elapsed_ns: u64) -> f32 {
+    elapsed_ns as f32 / HOUR_NS as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of channels and of rows in a window")]
+fn count(number: usize) -> f32 {
+    number as f32
 }
 
 #[cfg(test)]
