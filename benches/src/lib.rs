@@ -5,6 +5,7 @@
 
 pub mod chart;
 pub mod cpu;
+pub mod evaluate;
 pub mod http;
 pub mod peers;
 pub mod report;

@@ -14,12 +14,14 @@
 mod baseline;
 mod compile;
 mod firing;
+pub mod forecast;
 mod gone;
 mod program;
 mod rule;
 mod series;
 mod shipped;
 mod speak;
+pub mod streaming;
 mod table;
 mod window;
 mod wording;

@@ -1,0 +1,195 @@
+//! How unusual a number is among those that came before: its own empirical distribution, in twenty counters.
+//!
+//! Numbers are counted in bins half an octave wide, from an eighth to 128. The tail probability of a number is the
+//! part of those before it that were as large; within a bin it is interpolated, and beyond the largest number ever
+//! seen it halves with each bin. Nothing is assumed about the distribution, so that no sign needs a threshold of its
+//! own.
+
+use super::math::{log2, log10};
+
+const BINS: usize = 20;
+const BINS_PER_OCTAVE: f32 = 2.0;
+/// The lowest bin ends here: the binary logarithm of the numbers that are told apart.
+const LOWEST_LOG2: f32 = -3.0;
+/// When so many were counted all counters are halved: what was long ago counts for less.
+const COUNTED_MAX: u16 = 60_000;
+/// Powers of ten that a surprise is set against.
+const FULL_SURPRISE: f32 = 3.3;
+const COUNTED_OFFSET: f32 = 9.0;
+/// It changes slowly, and is worked out anew once in so many.
+const FULL_EVERY: u16 = 64;
+
+/// An empirical distribution of numbers that are not negative.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    /// How many numbers lay in this bin or above it.
+    at_least: [u16; BINS],
+    top: u16,
+    counted: u16,
+    /// See [`full`].
+    full: f32,
+}
+
+impl Tail {
+    pub(super) const fn new() -> Self {
+        Self { at_least: [0; BINS], top: 0, counted: 0, full: 1.0 }
+    }
+
+    /// How many numbers were seen; long ago ones for less.
+    pub(super) const fn counted(&self) -> u16 {
+        self.counted
+    }
+
+    /// The tail probability of a number among those before it; then it is counted too.
+    #[inline]
+    pub(super) fn probability(&mut self, number: f32) -> f32 {
+        let (as_large, of) = self.count_in(position(number));
+        (as_large / of).min(1.0)
+    }
+
+    /// How many were as large as what lies at a position, of how many; then it is counted too.
+    #[inline]
+    fn count_in(&mut self, position: f32) -> (f32, f32) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
+        let bin = position as u16;
+        let here = self.at_least[usize::from(bin)];
+        let above = self.at_least.get(usize::from(bin) + 1).copied().unwrap_or(0);
+        // Even the largest ever may have been expected once in so many.
+        let unseen = if bin > self.top { halved(position - f32::from(self.top) - 1.0) } else { 1.0 };
+        let within = position - f32::from(bin);
+        let as_large = f32::from(above) + f32::from(here - above) * (1.0 - within) + unseen;
+        let of = f32::from(self.counted) + 2.0;
+
+        for (counted, index) in self.at_least.iter_mut().zip(0u16..) {
+            *counted += u16::from(index <= bin);
+        }
+        self.counted += 1;
+        self.top = self.top.max(bin);
+        if self.counted >= COUNTED_MAX {
+            self.age();
+        }
+        if self.counted < FULL_EVERY || self.counted.is_multiple_of(FULL_EVERY) {
+            self.full = full(self.counted);
+        }
+        (as_large, of)
+    }
+
+    fn age(&mut self) {
+        for counted in &mut self.at_least {
+            *counted /= 2;
+        }
+        self.counted = self.at_least[0];
+        let top = self.at_least.iter().rposition(|counted| *counted > 0).unwrap_or(0);
+        self.top = u16::try_from(top).unwrap_or(0);
+    }
+}
+
+/// What a surprise among so many is multiplied with: a rank among few says less than one among many, and a full
+/// surprise is one against what could be known.
+fn full(counted: u16) -> f32 {
+    let part = FULL_SURPRISE / log10(f32::from(counted) + COUNTED_OFFSET);
+    part * part.sqrt()
+}
+
+/// Where a number lies among the bins.
+#[inline]
+fn position(number: f32) -> f32 {
+    ((log2(number.max(1e-6)) - LOWEST_LOG2) * BINS_PER_OCTAVE).clamp(0.0, TOP_BIN)
+}
+
+/// Counts each number in its own tail, and returns by how many powers of ten each surprises: of its
+/// [`Tail::probability`], set against what can be known among so many. Those that are `None` are left out.
+#[inline]
+pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<f32>; N]) -> [f32; N] {
+    // Logarithms of all of them, then all tables, then all logarithms again: the first and the last go side by side.
+    let mut positions = [0.0; N];
+    for (position, number) in positions.iter_mut().zip(numbers) {
+        *position = number.unwrap_or(0.0);
+    }
+    for number in &mut positions {
+        *number = position(*number);
+    }
+    let (mut as_large, mut of, mut fulls) = ([1.0; N], [1.0; N], [0.0; N]);
+    for (index, tail) in tails.iter_mut().enumerate() {
+        if numbers[index].is_some() {
+            fulls[index] = tail.full;
+            (as_large[index], of[index]) = tail.count_in(positions[index]);
+        }
+    }
+    let mut surprises = [0.0; N];
+    for (index, surprise) in surprises.iter_mut().enumerate() {
+        *surprise = (-log10(as_large[index] / of[index]) * fulls[index]).max(0.0);
+    }
+    surprises
+}
+
+const TOP_BIN: f32 = 19.0;
+
+/// Near enough `2^-x` for an `x` up to the number of bins: exact at whole numbers, straight between them.
+fn halved(x: f32) -> f32 {
+    let whole = x.max(0.0).floor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the number of bins")]
+    let power = f32::from_bits((127 - (whole as u32).min(100)) << 23);
+    power * (1.0 - 0.5 * (x - whole).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_probability_is_the_part_that_was_as_large() {
+        let mut tail = Tail::new();
+        for index in 0..10_000u16 {
+            tail.probability(f32::from(index % 50));
+        }
+        let near = |number: f32, expected: f32, tail: &mut Tail| {
+            let probability = tail.probability(number);
+            assert!((probability / expected - 1.0).abs() < 0.15, "{number}: {probability}");
+        };
+        near(25.0, 0.5, &mut tail);
+        near(40.0, 0.2, &mut tail);
+        assert!(tail.probability(3_000.0) < 1e-4);
+    }
+
+    #[test]
+    fn the_never_seen_is_at_most_as_likely_as_once_in_all() {
+        let mut tail = Tail::new();
+        assert!((tail.probability(1.0) - 0.5).abs() < 0.5);
+        (0..998).for_each(|_| {
+            tail.probability(1.0);
+        });
+        let mut last = 1.0;
+        for number in [2.0, 4.0, 16.0, 64.0] {
+            let probability = Tail::probability(&mut tail.clone(), number);
+            assert!(probability <= 1e-3 && probability <= last, "{number}: {probability}");
+            last = probability;
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn probabilities_are_probabilities_and_fall(numbers in prop::collection::vec(0.0f32..1e6, 0..300)) {
+            let mut tail = Tail::new();
+            for number in numbers {
+                let probability = tail.probability(number);
+                prop_assert!(probability > 0.0 && probability <= 1.0);
+                let smaller = tail.clone().probability(number * 0.5);
+                let larger = tail.clone().probability(number * 2.0);
+                prop_assert!(smaller >= larger, "{smaller} {larger}");
+            }
+        }
+
+        #[test]
+        fn it_ages_without_losing_its_shape(number in 0.0f32..100.0) {
+            let mut tail = Tail::new();
+            for index in 0..u32::from(u16::MAX) + 100 {
+                tail.probability(if index % 10 == 0 { 64.0 } else { 1.0 });
+            }
+            let large = tail.probability(64.0);
+            prop_assert!((large - 0.1).abs() < 0.06, "{large}");
+            prop_assert!(tail.probability(number) > 0.0);
+        }
+    }
+}
