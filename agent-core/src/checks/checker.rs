@@ -83,7 +83,7 @@ impl Checker {
             Arc::new(rules_files::in_force(shipped, &host, &config.checks.folder, &config.checks.off));
         let waivers = rules_files::waivers(&host, &config.checks.waivers);
         board.restart(Arc::clone(&rules));
-        let watch = if live { Watch::new().ok() } else { None };
+        let watch = if live { Watch::new(host.root_folder()).ok() } else { None };
         let mut checker = Self {
             rules,
             facts: Facts::of_host(Gather::new(host, clock.clone())),

@@ -25,7 +25,22 @@ pub struct HostFiles {
     roots: Roots,
     /// Each root, opened once, in the order of [`PREFIXES`].
     bases: [OnceCell<OwnedFd>; PREFIXES.len()],
+    view: View,
 }
+
+/// How this process sees the host's files outside of `/proc` and `/sys`.
+#[derive(Debug)]
+enum View {
+    /// As they are.
+    Own,
+    /// Through init's root: this process is in a mount namespace of its own, in which a hardened unit hides devices and
+    /// home folders that checks must see (systemd.exec(5): `PrivateDevices=`, `ProtectHome=`).
+    OfInit,
+    /// Not at all: it is in a mount namespace of its own, and init's root may not be opened.
+    Hidden,
+}
+
+const INIT_ROOT: &str = "/proc/1/root";
 
 /// What the host calls each root; the first that a path begins with is its.
 const PREFIXES: [&str; 6] = ["/sys/kernel/debug", "/sys/fs/cgroup", "/sys", "/proc", "/run", ""];
@@ -64,7 +79,8 @@ impl HostFiles {
     /// The files below some roots.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
-        Self { roots, bases: Default::default() }
+        let view = if roots.is_live() { View::of_this_process() } else { View::Own };
+        Self { roots, bases: Default::default(), view }
     }
 
     /// Whether this is the very host the agent runs on.
@@ -185,18 +201,43 @@ impl HostFiles {
         OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)
     }
 
+    /// Where what is neither below `/proc` nor below `/sys` really is.
+    #[must_use]
+    pub fn root_folder(&self) -> &Path {
+        self.root(PREFIXES.len() - 1)
+    }
+
     fn root(&self, place: usize) -> &Path {
         let Roots { debugfs, cgroup, sys, proc, run, root } = &self.roots;
+        let root = if matches!(self.view, View::OfInit) { Path::new(INIT_ROOT) } else { root };
         [debugfs, cgroup, sys, proc, run, root][place]
     }
 
     fn base(&self, place: usize) -> nix::Result<&OwnedFd> {
+        if matches!(self.view, View::Hidden) && place == PREFIXES.len() - 1 {
+            return Err(Errno::EPERM);
+        }
         if let Some(base) = self.bases[place].get() {
             return Ok(base);
         }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let base = nix::fcntl::open(self.root(place), flags, nix::sys::stat::Mode::empty())?;
         Ok(self.bases[place].get_or_init(|| base))
+    }
+}
+
+impl View {
+    fn of_this_process() -> Self {
+        let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
+        match (namespace("self"), namespace("1")) {
+            (Ok(own), Ok(inits)) if own != inits => {
+                let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let opened = nix::fcntl::open(INIT_ROOT, flags, nix::sys::stat::Mode::empty());
+                if opened.is_ok() { Self::OfInit } else { Self::Hidden }
+            }
+            // Where init's may not be looked at there is no telling; most agents share it.
+            _ => Self::Own,
+        }
     }
 }
 

@@ -28,6 +28,8 @@ const MASK_ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(libc::IN_MASK_AD
 pub(super) struct Watch {
     inotify: Inotify,
     places: HashMap<WatchDescriptor, PathBuf>,
+    /// Where the host's root folder is for this process.
+    root: PathBuf,
     watched: HashSet<PathBuf>,
 }
 
@@ -45,9 +47,9 @@ impl Watch {
     ///
     /// # Errors
     /// When the kernel has no inotify instance to give (`fs.inotify.max_user_instances`).
-    pub(super) fn new() -> nix::Result<Self> {
+    pub(super) fn new(root: &Path) -> nix::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        Ok(Self { inotify, places: HashMap::new(), watched: HashSet::new() })
+        Ok(Self { inotify, places: HashMap::new(), root: root.to_owned(), watched: HashSet::new() })
     }
 
     /// Readable when something changed.
@@ -113,8 +115,12 @@ impl Watch {
         if self.places.len() >= WATCHES_MAX {
             return false;
         }
+        let real = match path.strip_prefix("/") {
+            Ok(below) if !is_kernels(path) => self.root.join(below),
+            _ => path.to_owned(),
+        };
         // IN_MASK_ADD: a folder may be watched both for itself and for what is in it.
-        match self.inotify.add_watch(path, what | MASK_ADD) {
+        match self.inotify.add_watch(&real, what | MASK_ADD) {
             Ok(descriptor) => {
                 self.places.insert(descriptor, path.to_owned());
                 true
@@ -168,7 +174,7 @@ mod tests {
         let file = folder.path().join("file");
         let later = folder.path().join("sub/dir/later");
         fs::write(&file, "1").expect("a file");
-        let mut watch = Watch::new().expect("inotify");
+        let mut watch = Watch::new(Path::new("/")).expect("inotify");
         watch.add(&file);
         watch.add(&later);
         assert_eq!(fs::read(&file).expect("a file"), b"1");
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_announces_nothing_is_not_watched() {
-        let mut watch = Watch::new().expect("inotify");
+        let mut watch = Watch::new(Path::new("/")).expect("inotify");
         watch.add(Path::new("/proc/self/status"));
         watch.add(Path::new("/proc/net/tcp"));
         assert_eq!(watch.len(), 0);
