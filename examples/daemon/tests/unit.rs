@@ -77,6 +77,11 @@ fn calls_of(set: &str) -> Vec<String> {
         .collect()
 }
 
+/// Calls that the unit refuses, and whose facts are then read elsewhere or told to be unknown: the clock's state, which
+/// `ProtectClock=` closes with its setting, and the list of security modules (`lsm_list_modules`, 461), which systemd
+/// does not know by name before 256.
+const DOES_WITHOUT: [&str; 3] = ["clock_adjtime", "lsm_list_modules", "syscall_0x1cd"];
+
 #[test]
 fn the_units_filter_allows_every_system_call_the_daemon_makes() {
     for tool in ["strace", "systemd-analyze"] {
@@ -124,6 +129,7 @@ fn the_units_filter_allows_every_system_call_the_daemon_makes() {
         })
         .collect();
     assert!(made.contains("pread64") || made.contains("read"), "{made:?}");
-    let refused: Vec<_> = made.difference(&allowed).collect();
+    let refused: Vec<_> =
+        made.difference(&allowed).filter(|call| !DOES_WITHOUT.contains(&call.as_str())).collect();
     assert!(refused.is_empty(), "the unit would refuse {refused:?}");
 }

@@ -140,6 +140,22 @@ impl Gather {
         self.host.list(path)
     }
 
+    /// The names in a folder that may hold thousands, sorted; kept for as long as the folder does not change.
+    ///
+    /// # Errors
+    /// See [`HostFiles::list`].
+    pub fn names(&self, path: &str) -> Result<Arc<Vec<String>>, Unavailable> {
+        self.note(path);
+        let changed = self.host.meta(path)?.mtime_ns;
+        // Within one tick of the file system's clock a folder can change twice and show one time.
+        let settled = self.clock.wall_ns().saturating_sub(changed) > 1_000_000_000;
+        let list = |gather: &Self| gather.host.list(path).map(Arc::new);
+        if !settled {
+            return list(self);
+        }
+        (*self.kept(path, changed.cast_unsigned(), list)).clone()
+    }
+
     /// Where a symbolic link points, as it is written.
     ///
     /// # Errors

@@ -100,26 +100,19 @@ impl Output {
         }
     }
 
-    /// A finding changed; on a terminal, told only once the first full run is over.
-    pub(super) fn finding(
-        &mut self,
-        change: &Change,
-        rules: &RuleSet,
-        first_run_over: bool,
-    ) -> io::Result<()> {
-        if let Form::Json(out) = &mut self.form {
-            return line(out, &json::finding(change, rules));
+    /// A finding changed, after the first full run: what that finds is told as a whole, since finding by finding it
+    /// would be the whole report, and nobody may be reading fast enough.
+    pub(super) fn finding(&mut self, change: &Change, rules: &RuleSet) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json::finding(change, rules)),
+            _ => self.say(&findings::change_line(change, self.paint)),
         }
-        if !first_run_over {
-            return Ok(());
-        }
-        self.say(&findings::change_line(change, self.paint))
     }
 
     /// The first full run of the checks is over.
     pub(super) fn checked(&mut self, found: &[Arc<Finding>]) -> io::Result<()> {
-        match &self.form {
-            Form::Json(_) => Ok(()),
+        match &mut self.form {
+            Form::Json(out) => line(out, &json::checked(found)),
             _ => {
                 self.say(&format!("checks: {}; see: bartizan check", findings::tally_line(found, self.paint)))
             }

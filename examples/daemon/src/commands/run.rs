@@ -200,8 +200,7 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// Changes of findings. What the first full run finds is told as a whole on a terminal: line by line it would be
-    /// the whole report.
+    /// Changes of findings.
     fn take_findings(&mut self) -> Result<(), Failure> {
         let board = Arc::clone(self.watch.reader().checks());
         let first_run_over = board.state().sweeps > 0;
@@ -212,8 +211,8 @@ impl Daemon<'_> {
             }
             keeper.settle();
         }
-        for change in changes {
-            self.output.finding(&change, &board.rules(), self.checked)?;
+        for change in changes.iter().filter(|_| self.checked) {
+            self.output.finding(change, &board.rules())?;
         }
         if first_run_over && !self.checked {
             self.checked = true;

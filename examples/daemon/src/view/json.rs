@@ -3,11 +3,13 @@
 use super::model::{Busiest, View, VmView};
 use super::units;
 use bartizan_core::alerts::{Accounting, Alert, AlertState};
+use bartizan_core::checks::board::Tally;
 use bartizan_core::checks::report::json as report;
-use bartizan_core::checks::{Change, RuleSet};
+use bartizan_core::checks::{Change, Finding, RuleSet, Severity, Verdict};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A VM's identity.
 #[must_use]
@@ -140,6 +142,31 @@ pub fn finding(change: &Change, rules: &RuleSet) -> Value {
         "sequence": change.sequence,
         "change": change.kind.name(),
         "finding": report::finding(&change.finding, rule),
+    })
+}
+
+/// What the first full run of the checks found, as a whole: how many findings of each verdict, and how many that
+/// nobody answers for fail, by severity.
+#[must_use]
+pub fn checked(found: &[Arc<Finding>]) -> Value {
+    let mut tally = Tally::default();
+    let mut open = [0_u64; Severity::ALL.len()];
+    for finding in found {
+        tally.count(finding);
+        if finding.is_open() {
+            open[finding.severity as usize - 1] += 1;
+        }
+    }
+    let verdicts = Verdict::ALL.map(|verdict| (verdict.name().to_owned(), json!(tally.of(verdict))));
+    let open = Severity::ALL
+        .into_iter()
+        .zip(open)
+        .map(|(severity, count)| (severity.name().to_owned(), json!(count)));
+    json!({
+        "type": "checked",
+        "verdicts": verdicts.into_iter().collect::<serde_json::Map<_, _>>(),
+        "waived": tally.waived,
+        "open": open.collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -39,7 +39,7 @@ struct Sum(Option<String>);
 
 /// `packages.changed`
 pub(super) fn changed(gather: &Gather, _: &str) -> Found {
-    let names = match gather.list(INFO) {
+    let names = match gather.names(INFO) {
         Ok(names) => names,
         Err(Unavailable::Absent) => {
             let why = "the host's packages are not dpkg's".to_owned();

@@ -170,7 +170,7 @@ struct Listed(Result<Option<(String, String)>, Unavailable>);
 fn listed(gather: &Gather, path: &str) -> Result<Option<(String, String)>, Unavailable> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let word = name.split(['-', '_', '.']).next().unwrap_or(name);
-    let lists = match gather.list(INFO) {
+    let lists = match gather.names(INFO) {
         Ok(lists) => lists,
         Err(Unavailable::Absent) => {
             return Err(Unavailable::NotExposed("this host has no dpkg database".to_owned()));

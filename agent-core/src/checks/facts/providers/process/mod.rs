@@ -24,6 +24,8 @@ use crate::checks::facts::Gather;
 use crate::checks::vm::Vm;
 use crate::sampling::discovery::process::Process;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Facts of this module.
 pub const PROVIDERS: &[Provider] = &[
@@ -202,8 +204,7 @@ const fn seldom(
 }
 
 /// Whether the VM's process is still the one that was found.
-#[must_use]
-pub fn is_there(gather: &Gather, vm: &Vm) -> bool {
+fn is_there(gather: &Gather, vm: &Vm) -> bool {
     let stat = Process::new(&gather.host().roots().proc, vm.id.pid).stat();
     stat.is_ok_and(|stat| stat.start_ticks == vm.id.start_ticks && !stat.exiting && stat.state != b'Z')
 }
@@ -214,7 +215,21 @@ pub fn is_there(gather: &Gather, vm: &Vm) -> bool {
 /// # Errors
 /// As it was, or [`Unavailable::Gone`].
 pub fn of_process<T>(gather: &Gather, vm: &Vm, read: Result<T, Unavailable>) -> Result<T, Unavailable> {
-    if is_there(gather, vm) { read } else { Err(Unavailable::Gone) }
+    /// A PID is not used again within this time: that would take tens of thousands of new processes.
+    const SURE_NS: u64 = 20_000_000;
+    // Until when it was certain last.
+    let sure_until = gather.memo(&vm.proc("stat"), |_| AtomicU64::new(0));
+    let now = gather.clock().mono_ns();
+    // What could not be read may be missing because the process is: then it is looked at in any case.
+    if read.is_ok() && now < sure_until.load(Relaxed) {
+        return read;
+    }
+    if is_there(gather, vm) {
+        sure_until.store(now.saturating_add(SURE_NS), Relaxed);
+        read
+    } else {
+        Err(Unavailable::Gone)
+    }
 }
 
 fn vmm(_: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
