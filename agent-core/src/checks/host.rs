@@ -14,7 +14,7 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Entries of one folder that are looked at.
 const ENTRIES_MAX: usize = 65_536;
@@ -93,14 +93,6 @@ impl HostFiles {
     #[must_use]
     pub fn roots(&self) -> &Roots {
         &self.roots
-    }
-
-    /// Where a path of the host really is: to hand to what takes paths, such as inotify.
-    #[must_use]
-    pub fn real(&self, path: &str) -> PathBuf {
-        let (place, rest) = split(path);
-        let base = self.root(place);
-        if rest.is_empty() { base.to_owned() } else { base.join(rest) }
     }
 
     /// Reads a regular file of at most `bytes_max` bytes.

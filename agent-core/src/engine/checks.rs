@@ -3,7 +3,7 @@
 
 use super::directory::Directory;
 use super::threads::Shared;
-use crate::checks::waiver::{Waiver, WaiverError};
+use crate::checks::waiver::Waiver;
 use crate::checks::{Board, Checker, Loading, Verdict, Vm};
 use crate::config::Config;
 use crate::sys::clock::Clock;
@@ -116,9 +116,6 @@ fn timeout(wait_ns: Option<u64>) -> PollTimeout {
     let ms = wait_ns.div_ceil(NS_PER_MS).min(60_000);
     PollTimeout::try_from(i32::try_from(ms).unwrap_or(60_000)).unwrap_or(PollTimeout::NONE)
 }
-
-/// Why a waiver was not taken.
-pub type WaiveError = WaiverError;
 
 /// Numbers about checks, as the sampler publishes them: written by the checks, read without a lock.
 #[derive(Default)]

@@ -25,7 +25,7 @@ mod wakes;
 mod watch;
 mod work;
 
-pub use checks::{Checks, WaiveError};
+pub use checks::Checks;
 pub use directory::HostInfo;
 pub use planner::Planner;
 pub use reader::{Cost, Reader};

@@ -1,11 +1,10 @@
 //! What anybody may look at, from any thread, while the sampler runs.
 
-use super::checks::WaiveError;
 use super::directory::{Directory, HostInfo};
 use super::runner::AgentState;
 use crate::alerts::AlertReader;
 use crate::checks::Board;
-use crate::checks::waiver::{Waiver, Waivers};
+use crate::checks::waiver::{Waiver, WaiverError, Waivers};
 use crate::config::Config;
 use crate::detection::Detector;
 use crate::sampling::SourceReport;
@@ -106,7 +105,7 @@ impl Reader {
     ///
     /// # Errors
     /// When it lacks an owner, a reason, a value or a last day.
-    pub fn waive(&self, waiver: Waiver) -> Result<(), WaiveError> {
+    pub fn waive(&self, waiver: Waiver) -> Result<(), WaiverError> {
         Waivers::default().add(waiver.clone())?;
         self.directory.waivers.lock().push(waiver);
         self.directory.wake_checks();

@@ -1,18 +1,7 @@
 use super::*;
-use crate::checks::facts::{FactId, Facts};
-use crate::checks::host::HostFiles;
-use crate::checks::vm::VmId;
-use crate::config::Roots;
-use crate::sampling::discovery::VmmKind;
-use crate::sys::clock::Clock;
+use crate::checks::facts::providers::testing::{self, write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-
-fn write(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-    std::fs::write(path, text).expect("a file");
-}
 
 fn link(root: &Path, path: &str, target: &str) {
     let path = root.join(path);
@@ -21,17 +10,7 @@ fn link(root: &Path, path: &str, target: &str) {
 }
 
 fn vm() -> Arc<Vm> {
-    Arc::new(Vm {
-        id: VmId { pid: 7, start_ticks: 1 },
-        name: "web".into(),
-        uuid: String::new(),
-        tenant: String::new(),
-        vmm: VmmKind::Qemu,
-        libvirt: false,
-        cgroup: String::new(),
-        vcpu_tids: Vec::new(),
-        taps: Vec::new(),
-    })
+    Arc::new(testing::vm())
 }
 
 /// A group of a card that a guest has, a disk that the host has, and the bridge before both.
@@ -59,9 +38,7 @@ fn host() -> tempfile::TempDir {
 }
 
 fn fact(root: &Path, key: &str) -> Result<Value, Unavailable> {
-    let facts = Facts::of_host(Gather::new(HostFiles::new(Roots::below(root)), Clock::default()));
-    let id = FactId { vm: key.starts_with("vm.").then(|| vm().id), key: key.into() };
-    facts.get(&id, Some(&vm())).value.clone()
+    testing::fact(root, &vm(), key)
 }
 
 fn shown(root: &Path, key: &str) -> String {

@@ -15,6 +15,8 @@ pub mod packages;
 pub mod path;
 pub mod process;
 pub mod sockets;
+#[cfg(test)]
+mod testing;
 pub mod vm_config;
 
 use super::Gather;

@@ -1,32 +1,12 @@
 use super::*;
-use crate::checks::facts::{FactId, Facts};
-use crate::checks::host::HostFiles;
-use crate::checks::vm::{Vm, VmId};
-use crate::config::Roots;
-use crate::sampling::discovery::VmmKind;
-use crate::sys::clock::Clock;
+use crate::checks::facts::providers::testing::{self, write};
+use crate::checks::vm::Vm;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
-fn write(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-    std::fs::write(path, text).expect("a file");
-}
-
 fn vm() -> Arc<Vm> {
-    Arc::new(Vm {
-        id: VmId { pid: 7, start_ticks: 1 },
-        name: "web".into(),
-        uuid: String::new(),
-        tenant: String::new(),
-        vmm: VmmKind::Qemu,
-        libvirt: true,
-        cgroup: String::new(),
-        vcpu_tids: Vec::new(),
-        taps: vec!["vnet0".into(), "lonely".into()],
-    })
+    Arc::new(Vm { libvirt: true, taps: vec!["vnet0".into(), "lonely".into()], ..testing::vm() })
 }
 
 /// `br0` with a guest and an uplink, `virbr0` with a guest alone, `empty` without anybody.
@@ -60,9 +40,7 @@ fn host() -> tempfile::TempDir {
 }
 
 fn fact(root: &Path, key: &str) -> Result<Value, Unavailable> {
-    let facts = Facts::of_host(Gather::new(HostFiles::new(Roots::below(root)), Clock::default()));
-    let id = FactId { vm: key.starts_with("vm.").then(|| vm().id), key: key.into() };
-    facts.get(&id, Some(&vm())).value.clone()
+    testing::fact(root, &vm(), key)
 }
 
 fn shown(root: &Path, key: &str) -> String {

@@ -1,9 +1,7 @@
 use super::*;
-use crate::checks::facts::{FactId, Facts};
+use crate::checks::facts::providers::testing::{self, write};
 use crate::checks::host::HostFiles;
-use crate::checks::vm::VmId;
 use crate::config::Roots;
-use crate::sampling::discovery::VmmKind;
 use crate::sys::clock::Clock;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -18,24 +16,8 @@ const UNIX: &str = "Num       RefCount Protocol Flags    Type St Inode Path\n\
     0: 00000003 00000000 00000000 0001 03 203 /run/vm/qmp\n\
     0: 00000002 00000000 00010000 0001 01 204 serial\n";
 
-fn write(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-    std::fs::write(path, text).expect("a file");
-}
-
 fn vm() -> Arc<Vm> {
-    Arc::new(Vm {
-        id: VmId { pid: 7, start_ticks: 1 },
-        name: "web".into(),
-        uuid: String::new(),
-        tenant: String::new(),
-        vmm: VmmKind::Qemu,
-        libvirt: false,
-        cgroup: String::new(),
-        vcpu_tids: Vec::new(),
-        taps: Vec::new(),
-    })
+    Arc::new(testing::vm())
 }
 
 /// A host with an sshd on every address and a VM with a display on loopback and three unix sockets.
@@ -68,10 +50,7 @@ fn host() -> tempfile::TempDir {
 }
 
 fn fact(root: &Path, key: &str) -> Result<Value, Unavailable> {
-    let mut facts = Facts::of_host(Gather::new(HostFiles::new(Roots::below(root)), Clock::default()));
-    facts.set_vms(vec![vm()]);
-    let id = FactId { vm: key.starts_with("vm.").then(|| vm().id), key: key.into() };
-    facts.get(&id, Some(&vm())).value.clone()
+    testing::fact(root, &vm(), key)
 }
 
 fn map(pairs: &[(&str, &str)]) -> Value {
