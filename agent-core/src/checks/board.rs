@@ -38,6 +38,8 @@ struct Inner {
     changes: VecDeque<Change>,
     accounts: Accounts,
     state: State,
+    /// Counted when somebody asks, and kept until a finding is put up or goes.
+    tally: Option<Tally>,
 }
 
 /// One change.
@@ -130,6 +132,7 @@ impl Board {
             changes: VecDeque::new(),
             accounts: Accounts::default(),
             state: State::default(),
+            tally: None,
         };
         let ready = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         Ok(Self { inner: Mutex::new(inner), ready })
@@ -150,12 +153,14 @@ impl Board {
     /// How many there are of each verdict.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        let inner = self.inner.lock();
-        let mut tally = Tally::default();
-        for finding in inner.findings.values() {
-            tally.count(finding);
-        }
-        tally
+        let Inner { findings, tally, .. } = &mut *self.inner.lock();
+        *tally.get_or_insert_with(|| {
+            let mut tally = Tally::default();
+            for finding in findings.values() {
+                tally.count(finding);
+            }
+            tally
+        })
     }
 
     /// Takes the oldest changes that wait, as many as `max`.
@@ -198,6 +203,7 @@ impl Board {
     /// New rules. What was found by a rule that is still there stays until it is judged again; the rest goes.
     pub(super) fn restart(&self, rules: Arc<RuleSet>) {
         let mut inner = self.inner.lock();
+        inner.tally = None;
         for (key, finding) in std::mem::take(&mut inner.findings) {
             let place = rules.find(&finding.rule).and_then(|(index, _)| u32::try_from(index).ok());
             match place.or((key.rule >= PROBLEMS_FROM).then_some(key.rule)) {
@@ -216,6 +222,7 @@ impl Board {
         let from = Key { vm: None, rule: PROBLEMS_FROM };
         let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
         let mut inner = self.inner.lock();
+        inner.tally = None;
         inner.findings.retain(|key, _| key.rule < from.rule || key.rule - from.rule < count);
         drop(inner);
         for (rule, problem) in (from.rule..).zip(problems) {
@@ -226,6 +233,7 @@ impl Board {
     /// Puts a finding up; what is new about it is worked out from what was there.
     pub(super) fn put(&self, key: Key, mut finding: Finding) {
         let mut inner = self.inner.lock();
+        inner.tally = None;
         let kind = match inner.findings.get(&key) {
             None => finding.is_open().then_some(ChangeKind::New),
             Some(before) => {
@@ -257,6 +265,7 @@ impl Board {
     /// A VM ended: its findings go.
     pub(super) fn remove_vm(&self, vm: VmId) {
         let mut inner = self.inner.lock();
+        inner.tally = None;
         let keys: Vec<Key> = inner.findings.keys().filter(|key| key.vm == Some(vm)).copied().collect();
         for key in keys {
             if let Some(finding) = inner.findings.remove(&key)
