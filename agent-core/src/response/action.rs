@@ -1,5 +1,7 @@
 //! What may be done to a VM, and what is needed to take it back.
 
+use crate::sampling::discovery::VmInfo;
+use crate::sampling::discovery::inspect::Found;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -97,7 +99,9 @@ impl Action {
     pub const fn is_held(&self) -> bool {
         match self {
             Self::Run { undo, .. } => !undo.is_empty(),
-            Self::DumpMemory { .. } | Self::CopyDisks { .. } | Self::Restart { .. } | Self::Notify { .. } => false,
+            Self::DumpMemory { .. } | Self::CopyDisks { .. } | Self::Restart { .. } | Self::Notify { .. } => {
+                false
+            }
             _ => true,
         }
     }
@@ -122,6 +126,36 @@ pub struct Target {
     pub disks: Vec<PathBuf>,
     /// Its QMP socket.
     pub monitor: Option<PathBuf>,
+}
+
+impl From<&VmInfo> for Target {
+    fn from(info: &VmInfo) -> Self {
+        Self {
+            name: info.name.clone(),
+            uuid: info.uuid,
+            tenant: info.tenant.clone(),
+            pid: info.pid,
+            start_ticks: info.start_ticks,
+            taps: info.nics.iter().map(|nic| nic.tap.clone()).collect(),
+            disks: info.disks.iter().filter_map(|disk| disk.path.clone()).collect(),
+            monitor: info.monitor.clone(),
+        }
+    }
+}
+
+impl From<&Found> for Target {
+    fn from(found: &Found) -> Self {
+        Self {
+            name: found.name.clone(),
+            uuid: found.uuid,
+            tenant: found.tenant.clone(),
+            pid: found.pid,
+            start_ticks: found.start_ticks,
+            taps: found.taps.clone(),
+            disks: found.disks.iter().filter_map(|(_, path)| path.clone()).collect(),
+            monitor: found.monitor.clone(),
+        }
+    }
 }
 
 /// How an action is taken back. It is recorded before the action is taken.

@@ -375,24 +375,29 @@ impl Response {
     }
 
     fn take(&mut self, entry: &Entry) -> Result<(), String> {
-        let fits = match (entry, self.phase) {
-            (Entry::Refused { .. }, Phase::Proposed | Phase::Agreed) => true,
-            (Entry::Asked { .. }, Phase::Proposed) | (Entry::Answered { .. }, Phase::Asked { .. }) => true,
-            (Entry::Granted { .. }, Phase::Proposed | Phase::Agreed) => true,
-            (Entry::Held { .. } | Entry::Intended { .. }, Phase::Acting) => true,
-            (Entry::Lost { .. } | Entry::Reasserted { .. }, Phase::Holding { .. }) => true,
-            (Entry::Done { .. } | Entry::Failed { .. }, Phase::Acting) => true,
-            (Entry::Doubtful { .. }, Phase::Acting | Phase::Undoing) => true,
-            (Entry::Ending { .. }, Phase::Acting | Phase::Holding { .. }) => true,
-            (Entry::Undoing { .. } | Entry::Undone { .. } | Entry::UndoFailed { .. }, Phase::Undoing) => true,
-            (Entry::Ended { .. }, phase) => !matches!(phase, Phase::Ended(_)),
-            _ => false,
+        let fits = match entry {
+            Entry::Proposed(_) => false,
+            Entry::Asked { .. } => self.phase == Phase::Proposed,
+            Entry::Answered { .. } => matches!(self.phase, Phase::Asked { .. }),
+            Entry::Refused { .. } | Entry::Granted { .. } => {
+                matches!(self.phase, Phase::Proposed | Phase::Agreed)
+            }
+            Entry::Held { .. } | Entry::Intended { .. } | Entry::Done { .. } | Entry::Failed { .. } => {
+                self.phase == Phase::Acting
+            }
+            Entry::Doubtful { .. } => matches!(self.phase, Phase::Acting | Phase::Undoing),
+            Entry::Lost { .. } | Entry::Reasserted { .. } => matches!(self.phase, Phase::Holding { .. }),
+            Entry::Ending { .. } => matches!(self.phase, Phase::Acting | Phase::Holding { .. }),
+            Entry::Undoing { .. } | Entry::Undone { .. } | Entry::UndoFailed { .. } => {
+                self.phase == Phase::Undoing
+            }
+            Entry::Ended { .. } => !matches!(self.phase, Phase::Ended(_)),
         };
         if !fits {
             return Err(format!("response {} is {:?}: {entry:?} does not fit", self.proposal.id, self.phase));
         }
         match entry {
-            // Taken in by the book itself.
+            // It begins a response, and never follows in one.
             Entry::Proposed(_) => {}
             Entry::Refused { why, .. } => self.end(End::NotDone, why),
             Entry::Asked { until_ns, .. } => self.phase = Phase::Asked { until_ns: *until_ns },
@@ -470,7 +475,8 @@ impl Response {
             Phase::Holding { until_ns } if until_ns != 0 && now_ns >= until_ns => Some(Next::LeaseOver),
             Phase::Holding { .. } => {
                 let is_held = |(state, _): &(StepState, Undo)| *state == StepState::Done;
-                (self.steps.iter().any(is_held) && now_ns - self.looked_ns >= LOOK_EVERY_NS).then_some(Next::Look)
+                (self.steps.iter().any(is_held) && now_ns - self.looked_ns >= LOOK_EVERY_NS)
+                    .then_some(Next::Look)
             }
             Phase::Undoing if now_ns < self.not_before_ns => None,
             Phase::Undoing => Some(self.next_back()),
@@ -488,7 +494,9 @@ impl Response {
                 StepState::Doubtful => return Some(Next::Close(End::NeedsPerson)),
                 StepState::Failed => match self.proposal.steps[usize::from(index)].on_failure {
                     OnFailure::Continue => {}
-                    OnFailure::Stop => return Some(if self.is_held() { Next::Hold } else { Next::Close(End::Failed) }),
+                    OnFailure::Stop => {
+                        return Some(if self.is_held() { Next::Hold } else { Next::Close(End::Failed) });
+                    }
                     OnFailure::Undo => return Some(Next::LeaseOver),
                 },
                 StepState::Done | StepState::Undone | StepState::Undoing | StepState::UndoUncertain => {}

@@ -133,7 +133,10 @@ impl Guard {
     pub fn judge(&self, situation: &Situation<'_>) -> Result<(), String> {
         let rails = &self.rails;
         if !rails.enabled {
-            return Err("responses are switched off ([response] enabled = false): this is what would be done".to_owned());
+            return Err(
+                "responses are switched off ([response] enabled = false): this is what would be done"
+                    .to_owned(),
+            );
         }
         if situation.killed {
             return Err(format!("the kill switch {} is set", rails.kill_switch.display()));
@@ -145,9 +148,13 @@ impl Guard {
             let (from, to) = (String::from(window.from), String::from(window.to));
             return Err(format!("nothing is begun between {from} and {to} UTC"));
         }
-        let recent = situation.begun_ns.iter().filter(|begun_ns| situation.now_ns - **begun_ns < HOUR_NS).count();
+        let recent =
+            situation.begun_ns.iter().filter(|begun_ns| situation.now_ns - **begun_ns < HOUR_NS).count();
         if count(recent) >= rails.per_hour_max {
-            return Err(format!("{recent} responses were begun within an hour; {} are allowed", rails.per_hour_max));
+            return Err(format!(
+                "{recent} responses were begun within an hour; {} are allowed",
+                rails.per_hour_max
+            ));
         }
         if situation.is_disruptive {
             self.judge_blast_radius(situation)?;
@@ -161,7 +168,8 @@ impl Guard {
         others.sort();
         others.dedup();
         let with_this = others.len() + 1;
-        let share = situation.vms.saturating_mul(usize::try_from(self.rails.vms_percent_max).unwrap_or(0)) / 100;
+        let share =
+            situation.vms.saturating_mul(usize::try_from(self.rails.vms_percent_max).unwrap_or(0)) / 100;
         let share = share.max(1);
         if count(with_this) > self.rails.vms_max || with_this > share {
             return Err(format!(
@@ -191,7 +199,8 @@ impl Window {
         let minutes = now_ns.div_euclid(60_000_000_000);
         let (day, minute) = (minutes.div_euclid(DAY_MINUTES), minutes.rem_euclid(DAY_MINUTES));
         let (from, to) = (i64::from(self.from.0), i64::from(self.to.0));
-        let begins_on = |day: i64| self.days.is_empty() || self.days.iter().any(|wanted| *wanted as i64 == weekday(day));
+        let begins_on =
+            |day: i64| self.days.is_empty() || self.days.iter().any(|wanted| *wanted as i64 == weekday(day));
         if from <= to {
             (from..to).contains(&minute) && begins_on(day)
         } else {
@@ -295,6 +304,8 @@ mod tests {
         assert!(night.holds(at(0, 23)) && night.holds(at(1, 5)));
         assert!(!night.holds(at(0, 5)) && !night.holds(at(1, 23)) && !night.holds(at(1, 6)));
         assert!(window(vec![], "01:00", "02:00").holds(at(5, 1)));
-        assert!(Minute::try_from("24:00".to_owned()).is_err() && Minute::try_from("1:00".to_owned()).is_err());
+        assert!(
+            Minute::try_from("24:00".to_owned()).is_err() && Minute::try_from("1:00".to_owned()).is_err()
+        );
     }
 }

@@ -167,7 +167,10 @@ impl Playbook {
             return Some(("id", "an id has 1 to 64 lower-case letters, digits and dashes".to_owned()));
         }
         if self.when.causes.is_empty() || self.when.signs_min == 0 {
-            return Some(("when", "`causes` names at least one pattern, `signs-min` is at least 1".to_owned()));
+            return Some((
+                "when",
+                "`causes` names at least one pattern, `signs-min` is at least 1".to_owned(),
+            ));
         }
         if self.lease_s > LEASE_S_MAX {
             return Some(("lease-s", format!("a lease lasts at most {LEASE_S_MAX} seconds, a week")));

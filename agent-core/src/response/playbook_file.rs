@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Bytes of one file.
-pub const FILE_BYTES_MAX: usize = 256 * 1024;
+pub(super) const FILE_BYTES_MAX: usize = 256 * 1024;
 const TIMEOUT_S: u32 = 30;
 const TIMEOUT_S_MAX: u32 = 3_600;
 
@@ -95,11 +95,17 @@ pub(super) fn document(file: &Path, text: &str) -> Result<Vec<Playbook>, Vec<Mis
     for (key, value) in table.get_ref() {
         let line = line_of(text, key.span().start);
         let DeValue::Array(declared) = value.get_ref() else {
-            mistakes.push(mistake(line, format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref())));
+            mistakes.push(mistake(
+                line,
+                format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref()),
+            ));
             continue;
         };
         if key.get_ref() != "playbook" {
-            mistakes.push(mistake(line, format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref())));
+            mistakes.push(mistake(
+                line,
+                format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref()),
+            ));
             continue;
         }
         for one in declared {
@@ -123,10 +129,11 @@ pub(super) fn document(file: &Path, text: &str) -> Result<Vec<Playbook>, Vec<Mis
 
 fn playbook(text: &str, declared: &Spanned<DeValue<'_>>) -> Result<Playbook, (usize, String)> {
     let line = line_of(text, declared.span().start);
-    let read = Declared::deserialize(toml::de::ValueDeserializer::from(declared.clone())).map_err(|error| {
-        let line = error.span().map_or(line, |span| line_of(text, span.start));
-        (line, in_short(error.message()))
-    })?;
+    let read =
+        Declared::deserialize(toml::de::ValueDeserializer::from(declared.clone())).map_err(|error| {
+            let line = error.span().map_or(line, |span| line_of(text, span.start));
+            (line, in_short(error.message()))
+        })?;
     let mut steps = Vec::new();
     for step in read.step {
         let line = line_of(text, step.span().start);
@@ -168,7 +175,9 @@ impl DeclaredStep {
         let wants = |key: &str| format!("`{name}` wants `{key}`");
         let program = |command: Option<Vec<String>>, key: &str| match command {
             Some(command) if command.first().is_some_and(|program| program.starts_with('/')) => Ok(command),
-            Some(_) => Err(format!("`{key}` is a list that begins with a program's absolute path; there is no shell")),
+            Some(_) => Err(format!(
+                "`{key}` is a list that begins with a program's absolute path; there is no shell"
+            )),
             None => Ok(Vec::new()),
         };
         Ok(match name {
@@ -189,7 +198,11 @@ impl DeclaredStep {
                 if !folder.is_absolute() {
                     return Err("`folder` is an absolute path".to_owned());
                 }
-                if name == "copy-disks" { Action::CopyDisks { folder } } else { Action::DumpMemory { folder } }
+                if name == "copy-disks" {
+                    Action::CopyDisks { folder }
+                } else {
+                    Action::DumpMemory { folder }
+                }
             }
             "restart" => match program(self.command.take(), "command")? {
                 command if command.is_empty() => return Err(wants("command")),
@@ -205,8 +218,10 @@ impl DeclaredStep {
             },
             "notify" => Action::Notify { text: self.text.take().ok_or_else(|| wants("text"))? },
             other => {
-                let like = nearest(other, ACTIONS.iter().copied())
-                    .map_or_else(|| format!("known are {}", ACTIONS.join(", ")), |like| format!("did you mean `{like}`?"));
+                let like = nearest(other, ACTIONS.iter().copied()).map_or_else(
+                    || format!("known are {}", ACTIONS.join(", ")),
+                    |like| format!("did you mean `{like}`?"),
+                );
                 return Err(format!("`{other}` is no action; {like}"));
             }
         })
@@ -272,12 +287,28 @@ undo = ["/bin/false"]
         for (from, to, expected) in [
             ("lease-s = 600", "leese-s = 600", "p.toml:5: unknown key `leese-s`; did you mean `lease-s`?"),
             ("percent = 50\n", "", "p.toml:8: `throttle-cpu` wants `percent`"),
-            ("\"throttle-cpu\"", "\"throtle-cpu\"", "p.toml:8: `throtle-cpu` is no action; did you mean `throttle-cpu`?"),
+            (
+                "\"throttle-cpu\"",
+                "\"throtle-cpu\"",
+                "p.toml:8: `throtle-cpu` is no action; did you mean `throttle-cpu`?",
+            ),
             ("do = \"throttle-cpu\"\n", "do = \"freeze\"\n", "p.toml:8: `freeze` takes no `percent`"),
-            ("\"/bin/true\", \"x y\"", "\"true\"", "p.toml:14: `command` is a list that begins with a program's absolute path; there is no shell"),
-            ("id = \"cpu-hog\"", "id = \"CPU hog\"", "p.toml:2: an id has 1 to 64 lower-case letters, digits and dashes"),
+            (
+                "\"/bin/true\", \"x y\"",
+                "\"true\"",
+                "p.toml:14: `command` is a list that begins with a program's absolute path; there is no shell",
+            ),
+            (
+                "id = \"cpu-hog\"",
+                "id = \"CPU hog\"",
+                "p.toml:2: an id has 1 to 64 lower-case letters, digits and dashes",
+            ),
             ("lease-s = 600", "lease-s = 6000000", "p.toml:5: a lease lasts at most 604800 seconds, a week"),
-            ("[[playbook]]", "[[playbok]]", "p.toml:1: unknown key `playbok`; a file holds [[playbook]] tables"),
+            (
+                "[[playbook]]",
+                "[[playbok]]",
+                "p.toml:1: unknown key `playbok`; a file holds [[playbook]] tables",
+            ),
         ] {
             let text = GOOD.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");

@@ -49,7 +49,10 @@ pub trait World {
 }
 
 /// What others may want to know of a response: for the incident that it answers.
-#[expect(missing_docs, reason = "`response` and `incident` are their numbers; the rest is told at each variant")]
+#[expect(
+    missing_docs,
+    reason = "`response` and `incident` are their numbers; the rest is told at each variant"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Nothing is done about it by itself, and why.
@@ -286,12 +289,17 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
             }
             Action::Restart { .. } => self.await_return(response, step, deadline),
             // It ended with 0; what tells more is the operator's own program, if there is one.
-            Action::Run { verify, .. } if verify.is_empty() => self.done(id, step, "it ended with 0".to_owned()),
+            Action::Run { verify, .. } if verify.is_empty() => {
+                self.done(id, step, "it ended with 0".to_owned())
+            }
             _ => match self.hands.verify(action, target, undo, &name, deadline) {
                 Ok(Standing::InForce(seen)) => self.done(id, step, seen),
-                Ok(Standing::NotInForce(seen)) => {
-                    self.after_failure(response, step, undo, &format!("it was done and is not in force: {seen}"))
-                }
+                Ok(Standing::NotInForce(seen)) => self.after_failure(
+                    response,
+                    step,
+                    undo,
+                    &format!("it was done and is not in force: {seen}"),
+                ),
                 Ok(Standing::Unknown(why)) => self.enter(&Entry::Doubtful { id, step, why }),
                 Err(trouble) => self.enter(&Entry::Failed { id, step, why: trouble.to_string() }),
             },
@@ -328,7 +336,9 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
             _ => self.hands.verify(action, target, &undo, &name(id, step), time(response, step)),
         };
         match standing {
-            Ok(Standing::InForce(seen)) => self.done(id, step, format!("{seen}; found so after a restart of the agent")),
+            Ok(Standing::InForce(seen)) => {
+                self.done(id, step, format!("{seen}; found so after a restart of the agent"))
+            }
             Ok(Standing::NotInForce(_)) => self.apply(response, step, &undo),
             Ok(Standing::Unknown(_)) if action.is_repeatable() => self.apply(response, step, &undo),
             Ok(Standing::Unknown(why)) => {
@@ -351,7 +361,9 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
                 Ok(Standing::NotInForce(seen)) if matches!(action, Action::CutNetwork) => {
                     // A quarantine that somebody's `flush ruleset` took away is not what that somebody wanted.
                     self.enter(&Entry::Reasserted { id, step, seen })?;
-                    if let Err(trouble) = self.hands.apply(action, target, undo, &name(id, step), time(response, step)) {
+                    if let Err(trouble) =
+                        self.hands.apply(action, target, undo, &name(id, step), time(response, step))
+                    {
                         log::error!("response {id}: the network could not be cut again: {trouble}");
                     }
                 }
@@ -373,8 +385,12 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
         let undo = response.steps.get(usize::from(step)).map_or(Undo::Nothing, |(_, undo)| undo.clone());
         self.enter(&Entry::Undoing { id, step })?;
         match self.hands.undo(&response.proposal.target, &undo, &name(id, step), time(response, step)) {
-            Ok(Undone::Restored(seen)) => self.enter(&Entry::Undone { id, step, seen, left_to_others: false }),
-            Ok(Undone::LeftToOthers(seen)) => self.enter(&Entry::Undone { id, step, seen, left_to_others: true }),
+            Ok(Undone::Restored(seen)) => {
+                self.enter(&Entry::Undone { id, step, seen, left_to_others: false })
+            }
+            Ok(Undone::LeftToOthers(seen)) => {
+                self.enter(&Entry::Undone { id, step, seen, left_to_others: true })
+            }
             Err(Trouble::Gone) => {
                 let seen = Trouble::Gone.to_string();
                 self.enter(&Entry::Undone { id, step, seen, left_to_others: false })
@@ -397,7 +413,9 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
         let target = &response.proposal.target;
         match self.hands.verify(action, target, &undo, &name(id, step), time(response, step)) {
             Ok(Standing::InForce(_)) => self.take_back(response, step),
-            Ok(Standing::NotInForce(seen)) => self.enter(&Entry::Undone { id, step, seen, left_to_others: false }),
+            Ok(Standing::NotInForce(seen)) => {
+                self.enter(&Entry::Undone { id, step, seen, left_to_others: false })
+            }
             Ok(Standing::Unknown(why)) => self.enter(&Entry::Doubtful { id, step, why }),
             Err(trouble) => self.enter(&Entry::Doubtful { id, step, why: trouble.to_string() }),
         }
@@ -411,7 +429,11 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
                 let away_ns = self.clock.wall_ns().saturating_sub(response.proposal.began_ns);
                 let rto_ms = u64::try_from(away_ns / 1_000_000).unwrap_or(0);
                 self.events.push(Event::Back { response: id, incident, pid: vm.pid, rto_ms });
-                return self.done(id, step, format!("it runs as process {}, {rto_ms} ms after it died", vm.pid));
+                return self.done(
+                    id,
+                    step,
+                    format!("it runs as process {}, {rto_ms} ms after it died", vm.pid),
+                );
             }
             if deadline.left().is_zero() {
                 let why = "the command ended with 0, and the VM has not come back in time".to_owned();
@@ -423,9 +445,10 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
 
     /// A running VM that is this one.
     fn alive(&self, target: &Target) -> Option<Target> {
-        self.world.vms().into_iter().find(|vm| {
-            if target.uuid == [0; 16] { vm.name == target.name } else { vm.uuid == target.uuid }
-        })
+        self.world
+            .vms()
+            .into_iter()
+            .find(|vm| if target.uuid == [0; 16] { vm.name == target.name } else { vm.uuid == target.uuid })
     }
 
     fn done(&mut self, id: u64, step: u8, seen: String) -> Result<(), String> {

@@ -32,8 +32,9 @@ pub(super) fn plan_cpu(hands: &Hands, target: &Target, percent: u32) -> Result<U
         // -1 is no limit.
         (before.parse().ok(), period.parse().unwrap_or(PERIOD_US))
     };
-    let is_stricter = |limit_us: u64| u128::from(limit_us) * u128::from(PERIOD_US)
-        <= u128::from(quota_us) * u128::from(period_us);
+    let is_stricter = |limit_us: u64| {
+        u128::from(limit_us) * u128::from(PERIOD_US) <= u128::from(quota_us) * u128::from(period_us)
+    };
     if limit_us.is_some_and(is_stricter) {
         return Ok(Undo::Nothing);
     }
@@ -123,8 +124,9 @@ pub(super) fn restore_limits(hands: &Hands, target: &Target, limits: &[Limit]) -
         if says(&now, &limit.ours) {
             let dir = own(hands, target, &limit.controller)?;
             let before = if limit.before.is_empty() { unlimited(&limit.file) } else { &limit.before };
-            write(dir.as_fd(), &limit.file, &line(&limit.device, before))
-                .map_err(|errno| Trouble::Failed(format!("{} does not take `{before}`: {errno}", limit.file)))?;
+            write(dir.as_fd(), &limit.file, &line(&limit.device, before)).map_err(|errno| {
+                Trouble::Failed(format!("{} does not take `{before}`: {errno}", limit.file))
+            })?;
         } else if now != limit.before {
             theirs = true;
         }
@@ -178,7 +180,9 @@ pub(super) fn confine(hands: &Hands, target: &Target, cgroup: &str) -> Result<()
 /// Whether the process is there.
 pub(super) fn verify_confine(hands: &Hands, target: &Target, cgroup: &str) -> Standing {
     match membership(hands, target) {
-        Ok(now) if now.trim_matches('/') == cgroup.trim_matches('/') => Standing::InForce(format!("it is in {now}")),
+        Ok(now) if now.trim_matches('/') == cgroup.trim_matches('/') => {
+            Standing::InForce(format!("it is in {now}"))
+        }
         Ok(now) => Standing::NotInForce(format!("it is in {now}")),
         Err(trouble) => Standing::Unknown(trouble.to_string()),
     }
@@ -216,7 +220,8 @@ fn says(now: &str, ours: &str) -> bool {
 
 /// Whether a line of a device allows no more than this already.
 fn at_most(before: &str, bytes_per_s: u64) -> bool {
-    let limit = |prefix: &str| before.split(' ').find_map(|word| word.strip_prefix(prefix)?.parse::<u64>().ok());
+    let limit =
+        |prefix: &str| before.split(' ').find_map(|word| word.strip_prefix(prefix)?.parse::<u64>().ok());
     match (limit("rbps="), limit("wbps="), before.parse::<u64>()) {
         (Some(read), Some(write), _) => read <= bytes_per_s && write <= bytes_per_s,
         (_, _, Ok(limit)) => limit <= bytes_per_s,
@@ -290,9 +295,8 @@ fn open_below_root(hands: &Hands, cgroup: &str) -> Result<OwnedFd, Trouble> {
         .ok_or_else(|| Trouble::Refused("there is no cgroup v2 hierarchy".to_owned()))?;
     let refused = |errno: Errno| Trouble::Refused(format!("the cgroup {cgroup}: {errno}"));
     let root = nix::fcntl::open(&root, FOLDER, Mode::empty()).map_err(refused)?;
-    let how = OpenHow::new()
-        .flags(FOLDER)
-        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let how =
+        OpenHow::new().flags(FOLDER).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
     let below = cgroup.trim_matches('/');
     openat2(root.as_fd(), if below.is_empty() { "." } else { below }, how).map_err(refused)
 }
@@ -334,15 +338,18 @@ fn devices(hands: &Hands, target: &Target) -> Result<Vec<String>, Trouble> {
         let is_device = metadata.mode() & libc::S_IFMT == libc::S_IFBLK;
         let number = if is_device { metadata.rdev() } else { metadata.dev() };
         found.push(whole_disk(&hands.roots.sys, number).ok_or_else(|| {
-            Trouble::Refused(format!("{} lies on no block device whose rate could be limited", path.display()))
+            Trouble::Refused(format!(
+                "{} lies on no block device whose rate could be limited",
+                path.display()
+            ))
         })?);
     }
     found.sort();
     found.dedup();
-    match found.is_empty() {
-        true => Err(Trouble::Refused("no disk of the VM is known".to_owned())),
-        false => Ok(found),
+    if found.is_empty() {
+        return Err(Trouble::Refused("no disk of the VM is known".to_owned()));
     }
+    Ok(found)
 }
 
 /// Limits are set on whole disks; a partition's is the disk it is a part of.

@@ -24,7 +24,12 @@ pub(super) fn plan(command: &[String]) -> Result<(), Trouble> {
 }
 
 /// Runs a program to its end and returns what it said.
-pub(super) fn run(command: &[String], target: &Target, id: &str, deadline: Deadline) -> Result<String, Trouble> {
+pub(super) fn run(
+    command: &[String],
+    target: &Target,
+    id: &str,
+    deadline: Deadline,
+) -> Result<String, Trouble> {
     let (status, said) = finish(command, &environment(target, id), "", deadline)?;
     let said = said.trim_end().to_owned();
     if status.success() {
@@ -40,7 +45,9 @@ pub(super) fn verify(command: &[String], target: &Target, id: &str, deadline: De
     }
     match finish(command, &environment(target, id), "", deadline) {
         Ok((status, said)) if status.success() => Standing::InForce(said.trim_end().to_owned()),
-        Ok((status, said)) if status.code().is_some() => Standing::NotInForce(format!("{status}: {}", said.trim_end())),
+        Ok((status, said)) if status.code().is_some() => {
+            Standing::NotInForce(format!("{status}: {}", said.trim_end()))
+        }
         Ok((status, _)) => Standing::Unknown(format!("{} ended with {status}", command[0])),
         Err(trouble) => Standing::Unknown(trouble.to_string()),
     }

@@ -129,7 +129,9 @@ impl Hands {
             Action::Confine { cgroup } => cgroup::plan_confine(self, target, cgroup),
             Action::CutNetwork => netfilter::plan(self, target, deadline),
             Action::Pause => monitor::plan_pause(target, deadline),
-            Action::DumpMemory { folder } | Action::CopyDisks { folder } => monitor::plan_files(target, folder),
+            Action::DumpMemory { folder } | Action::CopyDisks { folder } => {
+                monitor::plan_files(target, folder)
+            }
             Action::Restart { command } => {
                 self.fence_dead(target)?;
                 command::plan(command).map(|()| Undo::Nothing)
@@ -200,9 +202,13 @@ impl Hands {
             (Action::Confine { cgroup }, _) => cgroup::verify_confine(self, target, cgroup),
             (Action::CutNetwork, Undo::Reconnect(taps)) => netfilter::verify(self, target, taps, deadline),
             (Action::Pause, _) => monitor::verify_pause(target, deadline),
-            (Action::DumpMemory { folder } | Action::CopyDisks { folder }, _) => monitor::verify_files(folder, id),
+            (Action::DumpMemory { folder } | Action::CopyDisks { folder }, _) => {
+                monitor::verify_files(folder, id)
+            }
             (Action::Run { verify, .. }, _) => command::verify(verify, target, id, deadline),
-            (Action::Restart { .. }, _) => Standing::Unknown("whether a VM came back is seen by discovery".to_owned()),
+            (Action::Restart { .. }, _) => {
+                Standing::Unknown("whether a VM came back is seen by discovery".to_owned())
+            }
             (Action::ThrottleCpu { .. } | Action::ThrottleIo { .. } | Action::CutNetwork, _) => {
                 Standing::InForce("it was in force before".to_owned())
             }
@@ -214,7 +220,13 @@ impl Hands {
     ///
     /// # Errors
     /// The VM is gone, which leaves nothing to take back except for its network, or it failed.
-    pub fn undo(&self, target: &Target, undo: &Undo, id: &str, deadline: Deadline) -> Result<Undone, Trouble> {
+    pub fn undo(
+        &self,
+        target: &Target,
+        undo: &Undo,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Undone, Trouble> {
         // Chains outlive the VM, and the next VM may get a tap of the same name.
         if let Undo::Reconnect(taps) = undo {
             return netfilter::reconnect(self, target, taps, deadline);
@@ -226,21 +238,24 @@ impl Hands {
             Undo::Thaw => cgroup::thaw(self, target, deadline),
             Undo::Return { cgroup } => cgroup::give_back(self, target, cgroup),
             Undo::Resume => monitor::resume(target, deadline),
-            Undo::Run(command) => {
-                command::run(command, target, id, deadline).map(|said| Undone::Restored(said.replace('\n', " ")))
-            }
+            Undo::Run(command) => command::run(command, target, id, deadline)
+                .map(|said| Undone::Restored(said.replace('\n', " "))),
         }
     }
 
     /// The VM is still the process that was decided about.
     fn fence(&self, target: &Target) -> Result<(), Trouble> {
         match Process::new(&self.roots.proc, target.pid).stat() {
-            Ok(stat) if stat.start_ticks == target.start_ticks && !matches!(stat.state, b'Z' | b'X') => Ok(()),
+            Ok(stat) if stat.start_ticks == target.start_ticks && !matches!(stat.state, b'Z' | b'X') => {
+                Ok(())
+            }
             Ok(_) => Err(Trouble::Gone),
             Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => Err(Trouble::Gone),
             // ESRCH: it ended while it was read.
             Err(error) if error.raw_os_error() == Some(nix::errno::Errno::ESRCH as i32) => Err(Trouble::Gone),
-            Err(error) => Err(Trouble::Refused(format!("process {} cannot be looked at: {error}", target.pid))),
+            Err(error) => {
+                Err(Trouble::Refused(format!("process {} cannot be looked at: {error}", target.pid)))
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What the name of a file that is not whole yet ends with.
+const PART: &str = ".part";
 /// The longest line that is taken from a monitor.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Events and stray answers before an answer.
@@ -69,9 +71,15 @@ pub(super) fn resume(target: &Target, deadline: Deadline) -> Result<Undone, Trou
 }
 
 /// Writes the guest's memory to a file, which gets its name only when it is whole.
-pub(super) fn dump_memory(target: &Target, folder: &Path, id: &str, deadline: Deadline) -> Result<(), Trouble> {
+pub(super) fn dump_memory(
+    target: &Target,
+    folder: &Path,
+    id: &str,
+    deadline: Deadline,
+) -> Result<(), Trouble> {
     let (part, whole) = names(folder, id, "core");
-    let arguments = json!({ "paging": false, "protocol": format!("file:{}", part.display()), "detach": true });
+    let arguments =
+        json!({ "paging": false, "protocol": format!("file:{}", part.display()), "detach": true });
     let mut talk = Conversation::begin(target, deadline)?;
     talk.ask("dump-guest-memory", Some(arguments))?;
     let status = deadline.poll(|| match talk.ask("query-dump", None) {
@@ -87,7 +95,12 @@ pub(super) fn dump_memory(target: &Target, folder: &Path, id: &str, deadline: De
 }
 
 /// Copies every disk that the guest has inserted.
-pub(super) fn copy_disks(target: &Target, folder: &Path, id: &str, deadline: Deadline) -> Result<(), Trouble> {
+pub(super) fn copy_disks(
+    target: &Target,
+    folder: &Path,
+    id: &str,
+    deadline: Deadline,
+) -> Result<(), Trouble> {
     let mut talk = Conversation::begin(target, deadline)?;
     let blocks = talk.ask("query-block", None)?;
     let inserted = blocks.as_array().into_iter().flatten().filter(|block| block["inserted"].is_object());
@@ -135,7 +148,7 @@ pub(super) fn verify_files(folder: &Path, id: &str) -> Standing {
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut ours: Vec<String> = names.filter(|name| name.starts_with(&stem)).collect();
     ours.sort();
-    if ours.is_empty() || ours.iter().any(|name| name.ends_with(".part")) {
+    if ours.is_empty() || ours.iter().any(|name| name.ends_with(PART)) {
         return Standing::NotInForce(format!("no whole file {stem}* in {}", folder.display()));
     }
     Standing::InForce(ours.join(", "))
@@ -153,7 +166,7 @@ fn stem(id: &str) -> String {
 
 fn names(folder: &Path, id: &str, what: &str) -> (PathBuf, PathBuf) {
     let whole = folder.join(format!("{}.{what}", stem(id)));
-    (folder.join(format!("{}.{what}.part", stem(id))), whole)
+    (folder.join(format!("{}.{what}{PART}", stem(id))), whole)
 }
 
 fn publish(part: &Path, whole: &Path) -> Result<(), Trouble> {
@@ -163,7 +176,10 @@ fn publish(part: &Path, whole: &Path) -> Result<(), Trouble> {
 }
 
 fn monitor(target: &Target) -> Result<&Path, Trouble> {
-    target.monitor.as_deref().ok_or_else(|| Trouble::Refused("the VM has no QMP socket that is known".to_owned()))
+    target
+        .monitor
+        .as_deref()
+        .ok_or_else(|| Trouble::Refused("the VM has no QMP socket that is known".to_owned()))
 }
 
 /// One conversation with a monitor.
@@ -178,7 +194,9 @@ impl Conversation {
         let connected = loop {
             match UnixStream::connect(path) {
                 // Its backlog is full: somebody else is speaking with it.
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && !deadline.left().is_zero() => {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::WouldBlock && !deadline.left().is_zero() =>
+                {
                     std::thread::sleep(CONNECT_AGAIN);
                 }
                 connected => break connected,
@@ -234,7 +252,8 @@ impl Conversation {
         if count == 0 {
             return Err(Trouble::Failed("the monitor hung up".to_owned()));
         }
-        serde_json::from_slice(&line).map_err(|error| Trouble::Failed(format!("the monitor sends no JSON: {error}")))
+        serde_json::from_slice(&line)
+            .map_err(|error| Trouble::Failed(format!("the monitor sends no JSON: {error}")))
     }
 
     /// No single read or write takes longer than what is left.

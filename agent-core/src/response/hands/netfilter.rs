@@ -27,13 +27,22 @@ pub(super) fn plan(hands: &Hands, target: &Target, deadline: Deadline) -> Result
         return Err(Trouble::Refused(format!("`{odd}` is no name that a tap can have")));
     }
     let there = listed(hands, target, deadline)?;
-    let missing: Vec<String> =
-        target.taps.iter().filter(|tap| !chains(tap).iter().all(|chain| there.contains(chain))).cloned().collect();
+    let missing: Vec<String> = target
+        .taps
+        .iter()
+        .filter(|tap| !chains(tap).iter().all(|chain| there.contains(chain)))
+        .cloned()
+        .collect();
     Ok(if missing.is_empty() { Undo::Nothing } else { Undo::Reconnect(missing) })
 }
 
 /// Adds the chains, all at once or none.
-pub(super) fn cut(hands: &Hands, target: &Target, taps: &[String], deadline: Deadline) -> Result<(), Trouble> {
+pub(super) fn cut(
+    hands: &Hands,
+    target: &Target,
+    taps: &[String],
+    deadline: Deadline,
+) -> Result<(), Trouble> {
     let mut script = format!("add table {TABLE}\n");
     for chain in taps.iter().flat_map(|tap| chains(tap)) {
         // A chain of this name may still be there for a device that is gone: it would not be hooked again.
@@ -51,7 +60,9 @@ pub(super) fn verify(hands: &Hands, target: &Target, taps: &[String], deadline: 
     };
     match taps.iter().flat_map(|tap| chains(tap)).find(|chain| !there.contains(chain)) {
         Some(chain) => Standing::NotInForce(format!("the chain {} is not there", chain.name)),
-        None => Standing::InForce(format!("{} drop{}", taps.join(", "), if taps.len() == 1 { "s" } else { "" })),
+        None => {
+            Standing::InForce(format!("{} drop{}", taps.join(", "), if taps.len() == 1 { "s" } else { "" }))
+        }
     }
 }
 
@@ -64,7 +75,8 @@ pub(super) fn reconnect(
 ) -> Result<Undone, Trouble> {
     let there = listed(hands, target, deadline)?;
     let ours: Vec<Chain> = taps.iter().flat_map(|tap| chains(tap)).collect();
-    let doomed: Vec<&Chain> = there.iter().filter(|chain| ours.iter().any(|our| our.name == chain.name)).collect();
+    let doomed: Vec<&Chain> =
+        there.iter().filter(|chain| ours.iter().any(|our| our.name == chain.name)).collect();
     if doomed.is_empty() {
         return Ok(Undone::Restored("no chain of these taps is there".to_owned()));
     }
@@ -128,7 +140,9 @@ fn parse(text: &str) -> Vec<Chain> {
     let mut found = Vec::new();
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {
-        let Some(name) = line.strip_prefix("chain ").and_then(|rest| rest.strip_suffix(" {")) else { continue };
+        let Some(name) = line.strip_prefix("chain ").and_then(|rest| rest.strip_suffix(" {")) else {
+            continue;
+        };
         let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "}").collect();
         // With rules in it, it is not what we made.
         found.push(Chain { name: name.to_owned(), hook: body.join(" ") });
@@ -137,11 +151,18 @@ fn parse(text: &str) -> Vec<Chain> {
 }
 
 /// Runs nft in the network namespace of the VM.
-fn nft(hands: &Hands, target: &Target, arguments: &[&str], script: &str, deadline: Deadline) -> Result<String, Trouble> {
+fn nft(
+    hands: &Hands,
+    target: &Target,
+    arguments: &[&str],
+    script: &str,
+    deadline: Deadline,
+) -> Result<String, Trouble> {
     let mut command = vec![hands.nft.to_string_lossy().into_owned()];
     if is_apart(hands, target)? {
         let namespace = hands.roots.proc.join(format!("{}/ns/net", target.pid));
-        let entered = [hands.nsenter.to_string_lossy().into_owned(), format!("--net={}", namespace.display())];
+        let entered =
+            [hands.nsenter.to_string_lossy().into_owned(), format!("--net={}", namespace.display())];
         command.splice(0..0, entered);
     }
     command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -152,7 +173,8 @@ fn nft(hands: &Hands, target: &Target, arguments: &[&str], script: &str, deadlin
 /// Whether the VM's process has a network namespace of its own. Of a VM that is gone only the host's can be looked at:
 /// its own went with it, chains and all.
 fn is_apart(hands: &Hands, target: &Target) -> Result<bool, Trouble> {
-    let inode = |who: &str| std::fs::metadata(hands.roots.proc.join(who).join("ns/net")).map(|found| found.ino());
+    let inode =
+        |who: &str| std::fs::metadata(hands.roots.proc.join(who).join("ns/net")).map(|found| found.ino());
     if hands.fence(target).is_err() {
         return Ok(false);
     }
@@ -170,7 +192,8 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out() {
-        for (name, plain) in [("tap0", true), ("vnet-1.2", true), ("a b", false), ("a\"", false), ("", false)] {
+        for (name, plain) in [("tap0", true), ("vnet-1.2", true), ("a b", false), ("a\"", false), ("", false)]
+        {
             assert_eq!(is_plain(name), plain, "{name}");
         }
         assert!(!is_plain("sixteen-letters-"));

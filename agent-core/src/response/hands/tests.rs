@@ -38,7 +38,10 @@ fn a_program_gets_the_vm_and_no_shell() {
     let failed = command::run(&command(&["/bin/sh", "-c", "echo no >&2; exit 3"]), &own(), "1.0", soon());
     assert!(matches!(&failed, Err(Trouble::Failed(why)) if why.contains("exit status: 3: no")), "{failed:?}");
     let missing = command::run(&command(&["/nonexistent/program"]), &own(), "1.0", soon());
-    assert!(matches!(&missing, Err(Trouble::Refused(why)) if why.contains("/nonexistent/program")), "{missing:?}");
+    assert!(
+        matches!(&missing, Err(Trouble::Refused(why)) if why.contains("/nonexistent/program")),
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -46,17 +49,23 @@ fn a_program_that_hangs_ends_with_all_it_started() {
     let marker = format!("{}.5", 60_000 + std::process::id() % 10_000);
     let begun = Instant::now();
     let script = format!("sleep {marker} & sleep {marker}");
-    let hung =
-        command::run(&command(&["/bin/sh", "-c", &script]), &own(), "1.0", Deadline::after(Duration::from_millis(300)));
+    let hung = command::run(
+        &command(&["/bin/sh", "-c", &script]),
+        &own(),
+        "1.0",
+        Deadline::after(Duration::from_millis(300)),
+    );
     assert!(matches!(&hung, Err(Trouble::Failed(why)) if why.contains("not done in time")), "{hung:?}");
     assert!(begun.elapsed() < Duration::from_secs(20));
-    let left = std::process::Command::new("pgrep").args(["-f", &format!("^sleep {marker}")]).output().unwrap();
+    let left =
+        std::process::Command::new("pgrep").args(["-f", &format!("^sleep {marker}")]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&left.stdout), "", "a child is left");
 }
 
 #[test]
 fn a_program_that_says_too_much_is_cut_short_and_not_held_up() {
-    let said = command::run(&command(&["/bin/sh", "-c", "yes | head -c 1000000"]), &own(), "1.0", soon()).unwrap();
+    let said =
+        command::run(&command(&["/bin/sh", "-c", "yes | head -c 1000000"]), &own(), "1.0", soon()).unwrap();
     assert!(said.len() <= 64 * 1024 && said.len() > 60 * 1024, "{}", said.len());
 }
 
