@@ -18,7 +18,7 @@ pub use fingerprint::fingerprint;
 pub use limits::Limits;
 pub use roots::Roots;
 pub use validate::{RANGES, Range};
-pub(crate) use wording::nearest;
+pub(crate) use wording::{in_short, line_of, nearest};
 
 use crate::sampling::metrics::Source;
 use serde::{Deserialize, Serialize};
