@@ -9,6 +9,7 @@ use crate::sys::clock::Clock;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 /// Bytes of a small text: the usual limit for one file.
@@ -186,15 +187,44 @@ impl Gather {
             });
             return (*parsed).clone();
         }
+        self.unless_known(key, stamp, || {
+            let content = self.host.read(path, bytes_max)?;
+            Ok((content.meta, parse(&content.bytes)))
+        })
+    }
+
+    /// A file that is too large to be read whole, looked at piece by piece. What came of it is kept for as long as the
+    /// file does not change.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or what looks at it refuses it.
+    pub fn looked_through<T: Send + Sync + 'static>(
+        &self,
+        path: &str,
+        look: impl FnOnce(File) -> Result<T, Unavailable>,
+    ) -> Result<Arc<T>, Unavailable> {
+        self.note(path);
+        let stamp: Stamp = self.host.meta(path)?.into();
+        self.unless_known((TypeId::of::<T>(), path.to_owned()), stamp, || {
+            let (file, meta) = self.host.open_file(path)?;
+            Ok((meta, look(file)))
+        })
+    }
+
+    fn unless_known<T: Send + Sync + 'static>(
+        &self,
+        key: (TypeId, String),
+        stamp: Stamp,
+        read: impl FnOnce() -> Result<(Meta, Result<T, Unavailable>), Unavailable>,
+    ) -> Result<Arc<T>, Unavailable> {
         if let Some((known, parsed)) = self.documents.borrow().get(&key)
             && *known == stamp
         {
             return parsed.clone().and_then(downcast);
         }
-        let content = self.host.read(path, bytes_max)?;
-        let parsed: Parsed =
-            parse(&content.bytes).map(|parsed| Arc::new(parsed) as Arc<dyn Any + Send + Sync>);
-        self.documents.borrow_mut().insert(key, (content.meta.into(), parsed.clone()));
+        let (meta, parsed) = read()?;
+        let parsed: Parsed = parsed.map(|parsed| Arc::new(parsed) as Arc<dyn Any + Send + Sync>);
+        self.documents.borrow_mut().insert(key, (meta.into(), parsed.clone()));
         parsed.and_then(downcast)
     }
 
