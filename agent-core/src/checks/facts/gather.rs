@@ -1,6 +1,7 @@
 //! What providers read the host through: it notes every path, so that a change of the path finds the facts it matters
 //! to, and keeps what was parsed, so that a file that did not change is not parsed again.
 
+use super::Texts;
 use crate::checks::fact::Unavailable;
 use crate::checks::host::{Content, HostFiles, Meta};
 use crate::checks::vm::Vm;
@@ -27,6 +28,8 @@ pub struct Gather {
     vms: Vec<Arc<Vm>>,
     round: Cell<u64>,
     inputs: RefCell<Vec<Arc<str>>>,
+    /// Every path that was noted, once.
+    paths: RefCell<Texts>,
     documents: RefCell<HashMap<(TypeId, String), (Stamp, Parsed)>>,
     memo: RefCell<HashMap<(TypeId, String), Memo>>,
 }
@@ -49,6 +52,7 @@ impl Gather {
             vms: Vec::new(),
             round: Cell::new(0),
             inputs: RefCell::default(),
+            paths: RefCell::default(),
             documents: RefCell::default(),
             memo: RefCell::default(),
         }
@@ -75,6 +79,7 @@ impl Gather {
     pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
         self.memo.get_mut().clear();
+        self.paths.get_mut().purge();
     }
 
     pub(super) fn new_round(&mut self) {
@@ -91,7 +96,7 @@ impl Gather {
         }
         let mut inputs = self.inputs.borrow_mut();
         if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
-            inputs.push(path.into());
+            inputs.push(self.paths.borrow_mut().get(path));
         }
     }
 
