@@ -5,6 +5,7 @@ use crate::config::{in_short, line_of, nearest};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,7 +20,7 @@ const DEPTH_MAX: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
-    by_id: HashMap<String, usize>,
+    by_id: HashMap<Arc<str>, usize>,
     problems: Vec<Problem>,
 }
 
@@ -119,7 +120,7 @@ impl RuleSet {
                 self.problems.push(problem(line, name, format!("more than {RULES_MAX} rules")));
             }
             None => {
-                self.by_id.insert(rule.id.clone(), self.rules.len());
+                self.by_id.insert(Arc::clone(&rule.id), self.rules.len());
                 self.rules.push(rule);
             }
         }
@@ -156,7 +157,7 @@ impl RuleSet {
     /// The name most like this one, if one is.
     #[must_use]
     pub fn nearest(&self, id: &str) -> Option<&str> {
-        nearest(id, self.rules.iter().map(|rule| rule.id.as_str()))
+        nearest(id, self.rules.iter().map(|rule| &*rule.id))
     }
 
     /// What was wrong.
