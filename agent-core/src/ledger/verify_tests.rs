@@ -193,11 +193,14 @@ fn where_a_witness_has_to_cosign_nothing_goes_without_it() {
         let message = [b"cosignature/v1\ntime 5\n", text].concat();
         [&5u64.to_be_bytes()[..], pair.sign(&message).as_ref()].concat()
     });
-    assert!(ledger.cosigned(ours.as_bytes(), &witness).is_err(), "the witness has not signed");
+    assert!(
+        ledger.cosigned(ours.as_bytes(), std::slice::from_ref(&witness)).is_err(),
+        "the witness has not signed"
+    );
     let cosigned = format!("{ours}{line}");
     let another = note::Verifier { key: [1; 32], ..witness.clone() };
-    assert!(ledger.cosigned(cosigned.as_bytes(), &another).is_err());
-    ledger.cosigned(cosigned.as_bytes(), &witness).unwrap();
+    assert!(ledger.cosigned(cosigned.as_bytes(), &[another]).is_err());
+    ledger.cosigned(cosigned.as_bytes(), &[witness]).unwrap();
     assert!(ledger.prune(keep, 0).unwrap() > 1);
     ledger.stop().unwrap();
     verify(disk(folder.path()), &Trust::default()).unwrap();
