@@ -7,12 +7,12 @@ use super::note::Verifier;
 use super::seal::Keep;
 use super::status::Health;
 use crate::sys::thread;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -126,15 +126,31 @@ fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A thread that serves a ledger until it is told to end.
+/// A thread that serves a ledger until it is told to end ([`Keeper::stop`]). Cheap to clone; all clones are the same.
+#[derive(Clone)]
 pub struct Keeper {
-    ledger: Ledger,
-    upkeep: Arc<Mutex<Upkeep>>,
-    ends_in_order: Arc<AtomicBool>,
-    kick: Option<Sender<()>>,
-    ended: Receiver<Result<(), LedgerError>>,
-    thread: Option<JoinHandle<()>>,
+    inner: Arc<Inner>,
 }
+
+struct Inner {
+    ledger: Ledger,
+    upkeep: Mutex<Upkeep>,
+    kick: Sender<()>,
+    end: AtomicU8,
+    ended: Receiver<Result<(), LedgerError>>,
+    thread: Mutex<Thread>,
+}
+
+/// The thread until it was joined; then how it ended.
+struct Thread {
+    handle: Option<JoinHandle<()>>,
+    outcome: Result<(), LedgerError>,
+}
+
+/// What the thread was told.
+const GO_ON: u8 = 0;
+const END: u8 = 1;
+const END_IN_ORDER: u8 = 2;
 
 impl Keeper {
     /// Starts the thread.
@@ -144,36 +160,39 @@ impl Keeper {
     pub fn start(ledger: Ledger, upkeep: Upkeep) -> io::Result<Self> {
         let (kick, kicks) = bounded(1);
         let (end, ended) = bounded(1);
-        let upkeep = Arc::new(Mutex::new(upkeep));
-        let ends_in_order = Arc::new(AtomicBool::new(false));
-        let (served, plan, in_order) = (ledger.clone(), Arc::clone(&upkeep), Arc::clone(&ends_in_order));
+        let inner = Arc::new(Inner {
+            ledger,
+            upkeep: Mutex::new(upkeep),
+            kick,
+            end: AtomicU8::new(GO_ON),
+            ended,
+            thread: Mutex::new(Thread { handle: None, outcome: Ok(()) }),
+        });
+        let served = Arc::clone(&inner);
         let thread = thread::spawn("btz-ledger", move || {
-            serve(&served, &plan, &kicks);
-            let outcome = if in_order.load(Acquire) { served.stop() } else { Ok(()) };
             // Nobody listens any more when the keeper was dropped.
-            let _ = end.send(outcome);
+            let _ = end.send(served.serve(&kicks));
         })?;
-        Ok(Self { ledger, upkeep, ends_in_order, kick: Some(kick), ended, thread: Some(thread) })
+        inner.thread.lock().handle = Some(thread);
+        Ok(Self { inner })
     }
 
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.inner.ledger
     }
 
     /// From the next round on this is done. The thread looks at once.
     pub fn change(&self, upkeep: Upkeep) {
-        *self.upkeep.lock() = upkeep;
+        *self.inner.upkeep.lock() = upkeep;
         self.kick();
     }
 
     /// Asks the thread to make durable what was appended. Never waits.
     pub fn kick(&self) {
-        match self.kick.as_ref().map(|kick| kick.try_send(())) {
-            // One that waits already is as good as two; an ended thread needs none.
-            Some(Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(()))) | None => {}
-        }
+        // A kick that waits already is as good as two.
+        let _ = self.inner.kick.try_send(());
     }
 
     /// Kicks, and waits for a record, but no longer than that: see [`Ledger::wait_until`].
@@ -183,45 +202,59 @@ impl Keeper {
     pub fn wait(&self, sequence: u64, at_most: Duration) -> Result<bool, LedgerError> {
         self.kick();
         let now = Instant::now();
-        self.ledger.wait_until(sequence, now.checked_add(at_most).unwrap_or(now))
+        self.inner.ledger.wait_until(sequence, now.checked_add(at_most).unwrap_or(now))
     }
 
     /// Whether the thread died of a mistake of ours.
     #[must_use]
     pub fn has_died(&self) -> bool {
-        self.kick.is_some() && self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        let is_finished = || {
+            self.inner
+                .thread
+                .try_lock()
+                .is_some_and(|thread| thread.handle.as_ref().is_some_and(JoinHandle::is_finished))
+        };
+        self.inner.end.load(Acquire) == GO_ON && is_finished()
     }
 
     /// Ends the thread, waiting at most that long, and before it, when `in_order`, the run: what waits and a stop record
-    /// become durable and signed. `None`: the disk holds it up; it has been told, call again.
+    /// become durable and signed. `None`: the disk holds it up; it has been told, call again. What it was told first
+    /// stands.
     ///
     /// # Errors
     /// As [`Ledger::stop`]; the run then counts as cut off.
-    pub fn stop(&mut self, in_order: bool, at_most: Duration) -> Option<Result<(), LedgerError>> {
-        if self.kick.is_some() {
-            self.ends_in_order.store(in_order, Release);
-            self.kick = None;
+    pub fn stop(&self, in_order: bool, at_most: Duration) -> Option<Result<(), LedgerError>> {
+        let how = if in_order { END_IN_ORDER } else { END };
+        let _ = self.inner.end.compare_exchange(GO_ON, how, AcqRel, Acquire);
+        self.kick();
+        let mut thread = self.inner.thread.try_lock_for(at_most)?;
+        if thread.handle.is_some() {
+            thread.outcome = match self.inner.ended.recv_timeout(at_most) {
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => Err(LedgerError::Stopped),
+                Ok(outcome) => outcome,
+            };
+            // It has sent its last word: this waits for no disk.
+            let _ = thread.handle.take().map(JoinHandle::join);
         }
-        let outcome = match self.ended.recv_timeout(at_most) {
-            Err(RecvTimeoutError::Timeout) => return None,
-            Err(RecvTimeoutError::Disconnected) => Err(LedgerError::Stopped),
-            Ok(outcome) => outcome,
-        };
-        // It has sent its last word: this waits for no disk.
-        let _ = self.thread.take().map(JoinHandle::join);
-        Some(outcome)
+        Some(thread.outcome.clone())
     }
 }
 
-fn serve(ledger: &Ledger, upkeep: &Mutex<Upkeep>, kicks: &Receiver<()>) {
-    let mut rounds = Rounds::new(ledger);
-    loop {
-        let now = upkeep.lock().clone();
-        // A failure is told by the ledger's status and the log, and tried again.
-        let _ = rounds.round(ledger, &now);
-        let wait = MAINTAIN_EVERY.min(now.checkpoint_every);
-        if kicks.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
-            return;
+impl Inner {
+    fn serve(&self, kicks: &Receiver<()>) -> Result<(), LedgerError> {
+        let mut rounds = Rounds::new(&self.ledger);
+        loop {
+            match self.end.load(Acquire) {
+                END => return Ok(()),
+                END_IN_ORDER => return self.ledger.stop(),
+                _ => {}
+            }
+            let now = self.upkeep.lock().clone();
+            // A failure is told by the ledger's status and the log, and tried again.
+            let _ = rounds.round(&self.ledger, &now);
+            // Woken for whoever waits, and for the end; else it is time for a round.
+            let _ = kicks.recv_timeout(MAINTAIN_EVERY.min(now.checkpoint_every));
         }
     }
 }
@@ -279,7 +312,7 @@ mod tests {
         for in_order in [true, false] {
             let disk = Arc::new(SimulatedDisk::new(1, 512));
             let (ledger, _) = Ledger::open(disk.clone(), Sizes::default(), ORIGIN, Clock::System).unwrap();
-            let mut keeper = Keeper::start(ledger, Upkeep::default()).unwrap();
+            let keeper = Keeper::start(ledger, Upkeep::default()).unwrap();
             let sequence = keeper.ledger().append(Kind::ALERT, "", b"x").unwrap().sequence();
             assert_eq!(keeper.wait(sequence, Duration::from_mins(1)), Ok(true));
             assert!(!keeper.has_died());
@@ -294,7 +327,7 @@ mod tests {
     fn nobody_waits_longer_than_allowed_for_a_disk_that_hangs() {
         let disk = Arc::new(SimulatedDisk::new(1, 512));
         let (ledger, _) = Ledger::open(disk, Sizes::default(), ORIGIN, Clock::System).unwrap();
-        let mut keeper = Keeper::start(ledger.clone(), Upkeep::default()).unwrap();
+        let keeper = Keeper::start(ledger.clone(), Upkeep::default()).unwrap();
         // The thread cannot get at the disk.
         let held = ledger.shared.store.lock();
         let sequence = ledger.append(Kind::ALERT, "", b"x").unwrap().sequence();

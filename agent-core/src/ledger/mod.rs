@@ -85,7 +85,9 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};
 pub use keeper::{Keeper, Rounds, Upkeep};
-pub use record::{DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, Start, Stop, decode};
+pub use record::{
+    DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, SetAside, Start, Stop, decode,
+};
 pub use seal::{Keep, UNSIGNED_MAX};
 pub use status::{Health, Status};
 pub use store::Sizes;

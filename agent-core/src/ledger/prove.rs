@@ -25,17 +25,19 @@ pub struct Proofs {
 
 /// The proofs of a log by its blinded id; `None` for the host's.
 ///
+/// `None` as well when the log has no signed checkpoint yet.
+///
 /// # Errors
-/// When the log has no signed checkpoint, or its files cannot be read.
-pub fn prove(disk: Arc<dyn Disk>, origin: &str, id: Option<&Hash>) -> Result<Proofs, LedgerError> {
+/// When its files cannot be read.
+pub fn prove(disk: Arc<dyn Disk>, origin: &str, id: Option<&Hash>) -> Result<Option<Proofs>, LedgerError> {
     let files = Files::new(disk);
     let place = id.map_or_else(|| Place::of(origin, "", &[0; 32]), |id| Place::of(origin, "tenant", id));
     let path = format!("{}/checkpoint", place.folder);
-    let missing = || LedgerError::damaged(&path, 0, "there is no checkpoint");
-    let (_, checkpoint) = place.read(&files)?.ok_or_else(missing)?;
-    let bytes = files.read(&path, super::note::NOTE_BYTES_MAX as u64)?.ok_or_else(missing)?;
+    let Some(bytes) = files.read(&path, super::note::NOTE_BYTES_MAX as u64)? else { return Ok(None) };
+    // One reading for both: a checkpoint may be made at any time.
+    let checkpoint = place.parse(&bytes)?.1;
     let note = String::from_utf8(bytes).map_err(|_| LedgerError::damaged(&path, 0, "it is not text"))?;
-    Ok(Proofs { files, place, note, checkpoint })
+    Ok(Some(Proofs { files, place, note, checkpoint }))
 }
 
 impl Proofs {
@@ -123,6 +125,25 @@ pub fn locate(disk: Arc<dyn Disk>, sequence: u64) -> Result<Option<Leaf>, Ledger
         }
         _ => Ok(found),
     }
+}
+
+/// The blinded id of a tenant, by what the trail says of it; `None` when it has no record there.
+///
+/// # Errors
+/// When the files cannot be read.
+pub fn tenant_id(disk: Arc<dyn Disk>, tenant: &str) -> Result<Option<Hash>, LedgerError> {
+    let files = Files::new(disk);
+    let Some(last) = trail::segments(&files)?.last().copied() else { return Ok(None) };
+    let (bytes, head, length) = trail::load(&files, last)?;
+    let mut id = head.logs.get(tenant).map(|log| log.id);
+    if id.is_none() {
+        segment::walk(&bytes, length, last, &head.salt, |_, frame| {
+            if frame.record.kind == Kind::LOG && frame.record.tenant == tenant {
+                id = decode::<LogBegin>(frame.record.payload).ok().map(|begin| begin.id);
+            }
+        });
+    }
+    Ok(id)
 }
 
 /// The public key that signs a ledger now, by its files alone: as good as they are.

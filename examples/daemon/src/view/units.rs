@@ -86,19 +86,7 @@ fn scaled(value: f64, step: f64, prefixes: &[&str]) -> String {
     format!("{sign}{magnitude:.places$}{}", prefixes[index])
 }
 
-/// `8-4-4-4-12`.
-#[must_use]
-pub fn uuid(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
+pub use bartizan_core::alerts::json::uuid;
 
 /// `CLOCK_REALTIME` nanoseconds as RFC 3339 in UTC, with milliseconds.
 #[must_use]
