@@ -382,7 +382,7 @@
 #define BTZ_RECORD_HOST_MAX 65535
 
 /* The longest payload of a record, in bytes. Since: 0.3 */
-#define BTZ_RECORD_PAYLOAD_MAX 61440
+#define BTZ_PAYLOAD_BYTES_MAX 61440
 
 /* How the disk of a ledger is: records become durable. Since: 0.3 */
 #define BTZ_DISK_GOOD 0
@@ -1815,7 +1815,7 @@ btz_status btz_ledger_free(struct btz_ledger *ledger);
  * Records an event of the host's. It has its number at once, and is durable a moment later: see btz_ledger_wait(),
  * btz_ledger_fd() and btz_ledger_status.durable. kind: BTZ_RECORD_HOST to BTZ_RECORD_HOST_MAX; what they mean is up to the
  * host. tenant: UTF-8, tenant_length bytes, at most 255: whose event it is; NULL for the host's own. payload: any bytes,
- * at most BTZ_RECORD_PAYLOAD_MAX; NULL only with length 0. sequence: receives the record's number; may be NULL.
+ * at most BTZ_PAYLOAD_BYTES_MAX; NULL only with length 0. sequence: receives the record's number; may be NULL.
  * Errors: BTZ_ERR_FULL: too much waits for the disk; the record was refused, which is counted, and recorded once the
  * disk is back. BTZ_ERR_STATE: the ledger was closed. BTZ_ERR_ARGUMENT, BTZ_ERR_NULL.
  * Threads: any. Blocking: not on the disk, unless a checkpoint is being made: then up to 250 ms. Since: 0.3
@@ -1880,7 +1880,7 @@ btz_status btz_ledger_cursor_new(uint32_t abi,
  * error: there are none yet, and a later call may find some. A number that does not follow on the one before: records in
  * between were removed for their age. out: capacity elements, each stride bytes after the one before; stride:
  * sizeof(btz_record). payloads: payloads_capacity bytes, into which the payloads are copied one behind the other; with
- * BTZ_RECORD_PAYLOAD_MAX any record fits. count: receives how many records were written. needed: receives how many bytes
+ * BTZ_PAYLOAD_BYTES_MAX any record fits. count: receives how many records were written. needed: receives how many bytes
  * the next record's payload needs when it was left out for want of them, else 0; may be NULL.
  * Errors: BTZ_ERR_BUFFER: not even the first payload fits. BTZ_ERR_DAMAGED: the next record, with its place in the
  * error's text; those before it were handed out. BTZ_ERR_DISK, BTZ_ERR_NULL, BTZ_ERR_SIZE, BTZ_ERR_HANDLE.

@@ -340,7 +340,7 @@ public:
     btz_ledger_cursor *handle() const noexcept { return owned_.get(); }
 
 private:
-    explicit ledger_cursor(btz_ledger_cursor *owned) : owned_(owned), payloads_(4 * BTZ_RECORD_PAYLOAD_MAX) {}
+    explicit ledger_cursor(btz_ledger_cursor *owned) : owned_(owned), payloads_(4 * BTZ_PAYLOAD_BYTES_MAX) {}
     detail::owner<btz_ledger_cursor, btz_ledger_cursor_free> owned_;
     std::vector<uint8_t> payloads_;
 };

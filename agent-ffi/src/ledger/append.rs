@@ -48,12 +48,12 @@ pub const BTZ_RECORD_HOST: u32 = 0x8000;
 pub const BTZ_RECORD_HOST_MAX: u32 = 0xffff;
 
 /// The longest payload of a record, in bytes. Since: 0.3
-pub const BTZ_RECORD_PAYLOAD_MAX: u32 = 61440;
+pub const BTZ_PAYLOAD_BYTES_MAX: u32 = 61440;
 
 /// Records an event of the host's. It has its number at once, and is durable a moment later: see btz_ledger_wait(),
 /// btz_ledger_fd() and btz_ledger_status.durable. kind: BTZ_RECORD_HOST to BTZ_RECORD_HOST_MAX; what they mean is up to the
 /// host. tenant: UTF-8, tenant_length bytes, at most 255: whose event it is; NULL for the host's own. payload: any bytes,
-/// at most BTZ_RECORD_PAYLOAD_MAX; NULL only with length 0. sequence: receives the record's number; may be NULL.
+/// at most BTZ_PAYLOAD_BYTES_MAX; NULL only with length 0. sequence: receives the record's number; may be NULL.
 /// Errors: BTZ_ERR_FULL: too much waits for the disk; the record was refused, which is counted, and recorded once the
 /// disk is back. BTZ_ERR_STATE: the ledger was closed. BTZ_ERR_ARGUMENT, BTZ_ERR_NULL.
 /// Threads: any. Blocking: not on the disk, unless a checkpoint is being made: then up to 250 ms. Since: 0.3
@@ -78,8 +78,8 @@ pub unsafe extern "C" fn btz_ledger_append(
         if payload.is_null() && payload_length != 0 {
             return Err(Failure::null("the payload is NULL, but its length is not 0"));
         }
-        if payload_length > BTZ_RECORD_PAYLOAD_MAX as usize {
-            return Err(Failure::argument("the payload is longer than BTZ_RECORD_PAYLOAD_MAX"));
+        if payload_length > BTZ_PAYLOAD_BYTES_MAX as usize {
+            return Err(Failure::argument("the payload is longer than BTZ_PAYLOAD_BYTES_MAX"));
         }
         let payload: &[u8] = if payload.is_null() {
             &[]
@@ -144,5 +144,5 @@ const _: () = {
     assert!(BTZ_RECORD_HAND_OVER == Kind::HAND_OVER.0 as u32 && BTZ_RECORD_PRUNED == Kind::PRUNED.0 as u32);
     assert!(BTZ_RECORD_LOG == Kind::LOG.0 as u32 && BTZ_RECORD_SET_ASIDE == Kind::SET_ASIDE.0 as u32);
     assert!(BTZ_RECORD_HOST == Kind::HOST_FIRST.0 as u32);
-    assert!(BTZ_RECORD_PAYLOAD_MAX as usize == bartizan_core::ledger::PAYLOAD_BYTES_MAX);
+    assert!(BTZ_PAYLOAD_BYTES_MAX as usize == bartizan_core::ledger::PAYLOAD_BYTES_MAX);
 };

@@ -99,7 +99,7 @@ pub unsafe extern "C" fn btz_ledger_cursor_new(
 /// error: there are none yet, and a later call may find some. A number that does not follow on the one before: records in
 /// between were removed for their age. out: capacity elements, each stride bytes after the one before; stride:
 /// sizeof(btz_record). payloads: payloads_capacity bytes, into which the payloads are copied one behind the other; with
-/// BTZ_RECORD_PAYLOAD_MAX any record fits. count: receives how many records were written. needed: receives how many bytes
+/// BTZ_PAYLOAD_BYTES_MAX any record fits. count: receives how many records were written. needed: receives how many bytes
 /// the next record's payload needs when it was left out for want of them, else 0; may be NULL.
 /// Errors: BTZ_ERR_BUFFER: not even the first payload fits. BTZ_ERR_DAMAGED: the next record, with its place in the
 /// error's text; those before it were handed out. BTZ_ERR_DISK, BTZ_ERR_NULL, BTZ_ERR_SIZE, BTZ_ERR_HANDLE.

@@ -131,8 +131,8 @@ static void a_life(void) {
     CHECK(records[0].payload_length == 11 && memcmp(payloads, "door opened", 11) == 0 && records[0].tenant[0] == 0);
     do {
         size_t at;
-        uint8_t *large = malloc(BTZ_RECORD_PAYLOAD_MAX);
-        STATUS(BTZ_OK, btz_ledger_cursor_next(cursor, records, sizeof records[0], 3, large, BTZ_RECORD_PAYLOAD_MAX,
+        uint8_t *large = malloc(BTZ_PAYLOAD_BYTES_MAX);
+        STATUS(BTZ_OK, btz_ledger_cursor_next(cursor, records, sizeof records[0], 3, large, BTZ_PAYLOAD_BYTES_MAX,
                                               &count, NULL, NULL));
         for (at = 0; at < count; at++) {
             if (records[at].sequence == last) {
@@ -220,7 +220,7 @@ static void refused(void) {
     btz_error error = BTZ_ERROR_INIT;
     size_t count = 7, needed;
     char text[8];
-    static uint8_t long_payload[BTZ_RECORD_PAYLOAD_MAX + 1];
+    static uint8_t long_payload[BTZ_PAYLOAD_BYTES_MAX + 1];
 
     STATUS(BTZ_ERR_NULL, btz_ledger_open(BTZ_ABI_VERSION, NULL, 0, &options, &ledger, &error));
     STATUS(BTZ_ERR_NULL, btz_ledger_open(BTZ_ABI_VERSION, TEXT(place), NULL, &ledger, &error));
@@ -260,7 +260,7 @@ static void refused(void) {
     STATUS(BTZ_ERR_ARGUMENT, btz_ledger_append(ledger, BTZ_RECORD_HOST, NULL, 0, long_payload, sizeof long_payload, NULL, NULL));
     STATUS(BTZ_ERR_ARGUMENT, btz_ledger_append(ledger, BTZ_RECORD_HOST, "\xff", 1, NULL, 0, NULL, NULL));
     STATUS(BTZ_ERR_ARGUMENT, btz_ledger_append(ledger, BTZ_RECORD_HOST, (char *)long_payload, 256, NULL, 0, NULL, NULL));
-    STATUS(BTZ_OK, btz_ledger_append(ledger, BTZ_RECORD_HOST, NULL, 0, long_payload, BTZ_RECORD_PAYLOAD_MAX, NULL, NULL));
+    STATUS(BTZ_OK, btz_ledger_append(ledger, BTZ_RECORD_HOST, NULL, 0, long_payload, BTZ_PAYLOAD_BYTES_MAX, NULL, NULL));
     STATUS(BTZ_ERR_STATE, btz_ledger_maintain(ledger, &error));
     STATUS(BTZ_ERR_NULL, btz_ledger_state(ledger, NULL));
     state.struct_size = 4;
@@ -335,7 +335,7 @@ static void alerts_are_recorded_first(void) {
     btz_ledger_cursor *cursor = NULL;
     btz_record record;
     btz_error error = BTZ_ERROR_INIT;
-    static uint8_t payload[BTZ_RECORD_PAYLOAD_MAX];
+    static uint8_t payload[BTZ_PAYLOAD_BYTES_MAX];
     btz_alert alerts[8];
     size_t count = 0, at, found = 0;
     int tries;

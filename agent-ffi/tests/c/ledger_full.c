@@ -58,10 +58,11 @@ int main(int argc, char **argv) {
     CHECK(status == BTZ_ERR_DISK || status == BTZ_ERR_TIMEOUT);
     CHECK(unlink(ballast) == 0);
     /* By itself, and the descriptor tells. */
-    while ((state = state_of(ledger)).disk != BTZ_DISK_GOOD || state.durable <= sequence) {
+    /* With the records of the change and of the loss, which come behind it. */
+    while ((state = state_of(ledger)).disk != BTZ_DISK_GOOD || state.durable <= sequence || state.queued_bytes > 0) {
         CHECK(poll(&ready, 1, 30000) == 1);
     }
-    CHECK(state.refused == refused && state.queued_bytes == 0 && state.disk_error == 0);
+    CHECK(state.refused == refused && state.disk_error == 0);
     STATUS(BTZ_OK, btz_ledger_close(ledger, 10000, &error));
     STATUS(BTZ_OK, btz_ledger_free(ledger));
     printf("ok: %llu queued, %llu refused\n", (unsigned long long)queued, (unsigned long long)refused);
