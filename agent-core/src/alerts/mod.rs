@@ -1,6 +1,7 @@
 //! Alerts leave the agent through one bounded ring whose accounts always balance.
 
 mod accounting;
+pub mod json;
 mod ring;
 pub mod severity;
 

@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod files;
 mod fingerprint;
+mod ledger;
 mod limits;
 mod load;
 mod roots;
@@ -15,6 +16,7 @@ mod wording;
 pub use error::ConfigError;
 pub use files::{DROP_INS_MAX, FILE_BYTES_MAX, files};
 pub use fingerprint::fingerprint;
+pub use ledger::Ledger;
 pub use limits::Limits;
 pub use roots::Roots;
 pub use validate::{RANGES, Range};
@@ -44,6 +46,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Checks of isolation and configuration.
     pub checks: Checks,
+    /// Where what is told is recorded first.
+    pub ledger: Ledger,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.

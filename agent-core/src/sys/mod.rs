@@ -18,5 +18,6 @@ pub mod route;
 pub mod seqcount;
 pub mod sock_diag;
 pub mod task;
+pub mod thread;
 pub mod timex;
 pub mod zeroed;
