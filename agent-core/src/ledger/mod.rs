@@ -77,6 +77,7 @@ mod trail;
 pub mod verify;
 
 pub use commit::{Health, Ledger, Opened, Status, Ticket};
+pub(crate) use disk::Files;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};

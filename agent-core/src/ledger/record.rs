@@ -41,8 +41,26 @@ impl Kind {
     pub const PRUNED: Self = Self(14);
     /// A tenant's log begins: [`LogBegin`], always the first record of a tenant.
     pub const LOG: Self = Self(15);
+    /// An agent became the active one, under a fencing token.
+    pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
+
+    /// Whether the ledger itself appends such records, rather than whoever has it open.
+    #[must_use]
+    pub fn is_of_the_ledger(self) -> bool {
+        [
+            Self::START,
+            Self::STOP,
+            Self::LOSS,
+            Self::DISK,
+            Self::HEADS,
+            Self::HAND_OVER,
+            Self::PRUNED,
+            Self::LOG,
+        ]
+        .contains(&self)
+    }
 
     /// A word for it.
     #[must_use]
@@ -63,6 +81,7 @@ impl Kind {
             Self::HAND_OVER => "hand-over",
             Self::PRUNED => "pruned",
             Self::LOG => "log",
+            Self::LEASE => "lease",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
