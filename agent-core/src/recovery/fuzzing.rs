@@ -16,6 +16,14 @@ pub fn snapshot(data: &[u8]) {
     assert!(restored.is_ok_and(|restored| restored.snapshot.is_some() != (restored.refused.len() == 1)));
 }
 
+/// The parts of a snapshot, as their owners read them: what they took they write down again.
+pub fn generations(data: &[u8]) {
+    let mut generations = super::generations::Generations::default();
+    if super::Participant::restore(&mut generations, data).is_ok() {
+        assert_eq!(super::Participant::snapshot(&generations).as_deref(), Ok(data), "they have one form");
+    }
+}
+
 /// A lease: it has one form.
 pub fn lease(data: &[u8]) {
     if let Some(holder) = Holder::decode(data) {

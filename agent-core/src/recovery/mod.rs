@@ -13,6 +13,7 @@
 //! [`lease`] lets a standby take over, and keeps two from being active at once. [`safe_state`] says what each mechanism
 //! does while no agent runs.
 
+pub mod generations;
 pub mod lease;
 mod participant;
 mod restore;
