@@ -22,6 +22,7 @@ pub mod config;
 pub mod detection;
 pub mod engine;
 pub mod ledger;
+pub mod recovery;
 pub mod response;
 pub mod sampling;
 pub mod sys;

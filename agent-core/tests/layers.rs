@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("codec: records become bytes", &["codec"]),
     ("ledger: the durable trail, which knows bytes and nothing of what they mean", &["ledger"]),
+    ("recovery: state goes to the disk, and comes back at a start", &["recovery"]),
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),

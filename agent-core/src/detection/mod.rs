@@ -16,6 +16,7 @@ mod compile;
 mod firing;
 pub mod forecast;
 mod gone;
+mod memory;
 mod program;
 mod rule;
 mod series;
@@ -26,6 +27,7 @@ mod table;
 mod window;
 mod wording;
 
+pub use memory::{Copy, Memory, Recall};
 pub use rule::{Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
 
@@ -45,6 +47,8 @@ pub struct Detector {
     tables: Vec<Table>,
     firing: Firing,
     counter_resets: u64,
+    /// What another process knew of rows that may still appear.
+    recall: Option<Box<Recall>>,
 }
 
 /// Why a detector could not be built.
@@ -101,7 +105,7 @@ impl Detector {
         }
         let firing =
             Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
-        Ok(Self { rules, tables, firing, counter_resets: 0 })
+        Ok(Self { rules, tables, firing, counter_resets: 0, recall: None })
     }
 
     /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
@@ -124,13 +128,17 @@ impl Detector {
     /// Looks at a frame and pushes what it finds. Allocates nothing.
     pub fn evaluate(&mut self, tick: Tick, frame: &Frame, roster: &Roster, sink: &mut AlertSink) {
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
-        for table in &mut self.tables {
-            for entity in frame.entities(table.scope) {
+        for at in 0..self.tables.len() {
+            for entity in frame.entities(self.tables[at].scope) {
+                let table = &mut self.tables[at];
                 let row = entity.row as usize;
                 if table.generations[row] != entity.generation {
                     table.reset(entity);
-                    self.rules[table.rules.clone()].iter_mut().for_each(|rule| rule.reset(row));
+                    let rules = table.rules.clone();
+                    self.rules[rules.clone()].iter_mut().for_each(|rule| rule.reset(row));
+                    self.recall_row(rules, entity, tick, roster, sink);
                 }
+                let table = &mut self.tables[at];
                 self.counter_resets += table.load(frame, entity);
                 for index in table.rules.clone() {
                     let rule = &mut self.rules[index];
@@ -168,6 +176,7 @@ impl Detector {
     /// that did is resolved. Allocates nothing.
     pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
         self.counter_resets += old.counter_resets;
+        self.recall = old.recall.take();
         for table in &mut self.tables {
             if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {
                 table.adopt(old);

@@ -11,4 +11,5 @@ mod harness;
 mod kinds;
 mod life;
 mod refusals;
+mod restart;
 mod shipped;
