@@ -12,3 +12,4 @@ mod kinds;
 mod life;
 mod refusals;
 mod shipped;
+mod unusual;
