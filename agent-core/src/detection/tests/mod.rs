@@ -13,3 +13,4 @@ mod life;
 mod refusals;
 mod restart;
 mod shipped;
+mod unusual;
