@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("checks: facts of the host become findings", &["checks"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
+    ("incidents: alerts and findings become incidents", &["incidents"]),
     ("engine: the only one that knows the order", &["engine"]),
     ("trace: reads an engine beside its host, and replays what it saw", &["trace"]),
 ];
