@@ -47,6 +47,12 @@ pub const RANGES: &[Range] = &[
     range("alerts.per_rule_per_minute_max", 1, 100_000, |c| c.alerts.per_rule_per_minute_max),
     range("checks.sweep_s", 10, 86_400, |c| c.checks.sweep_s),
     range("checks.slice_ms", 1, 1_000, |c| c.checks.slice_ms),
+    range("incidents.keys_max", 16, 1_048_576, |c| c.incidents.keys_max),
+    range("incidents.incidents_max", 1, 65_536, |c| c.incidents.incidents_max),
+    range("incidents.wait_s", 0, 3_600, |c| c.incidents.wait_s),
+    range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
+    range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
+    range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -80,6 +86,10 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         }
     }
     tenants(config, &mut mistakes);
+    for (index, key, wrong) in super::incidents::mistakes(&config.deliver) {
+        let message = format!("`deliver.{key}` {wrong}");
+        mistakes.push(Mistake::at(&["deliver", &index.to_string(), key], message));
+    }
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
         mistakes.push(Mistake::at(&["rules"], message));

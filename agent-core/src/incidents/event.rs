@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 /// The version of payloads.
 pub const VERSION: u8 = 1;
 
+/// The number of [`Event::Told`].
+const TOLD: u8 = 11;
+
 /// One decision. Times are `CLOCK_REALTIME` nanoseconds since the epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -28,6 +31,9 @@ pub enum Event {
     Began {
         /// When.
         at_ns: i64,
+        /// What was known before is not: the records before it are gone or damaged. Incidents are numbered from behind
+        /// this on.
+        afresh_from: Option<u64>,
         /// How signals are judged from here on.
         policy: Box<Policy>,
     },
@@ -241,6 +247,18 @@ impl Event {
         }
     }
 
+    /// The notice in a record's payload, if it is one that tells: nothing else is decoded.
+    #[must_use]
+    pub fn notice(payload: &[u8]) -> Option<Notice> {
+        if payload.get(..5) != Some(&[VERSION, TOLD, 0, 0, 0]) {
+            return None;
+        }
+        match Self::decode(payload) {
+            Ok(Self::Told { notice }) => Some(*notice),
+            _ => None,
+        }
+    }
+
     /// The payload of its record, in place of what was in `out`.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), String> {
         out.clear();
@@ -265,6 +283,32 @@ impl Event {
 mod tests {
     use super::*;
 
+    /// The payload of the first notice there is.
+    fn incidents_told(incidents: &mut crate::incidents::Incidents, told: &mut Vec<u8>) {
+        use crate::incidents::{Outside, Resource, Signal, Source};
+        struct Last<'a>(&'a mut Vec<u8>);
+        impl Outside for Last<'_> {
+            fn record(&mut self, _: &str, payload: &[u8]) -> Result<(), String> {
+                self.0.clear();
+                self.0.extend_from_slice(payload);
+                Ok(())
+            }
+            fn evidence(&mut self, _: &Condition) -> Vec<Evidence> {
+                Vec::new()
+            }
+        }
+        let condition = Condition {
+            source: Source::Alert,
+            detector: "d".into(),
+            resource: Resource::default(),
+            part: String::new(),
+            cause: String::new(),
+        };
+        let signal = Signal::new(condition, true, Severity::Critical, "m");
+        incidents.offer(&signal, 1, &mut Last(told));
+        incidents.tick(1, &mut Last(told));
+    }
+
     /// If this fails, ledgers of released versions can no longer be read: raise [`VERSION`] instead.
     #[test]
     fn the_bytes_of_payloads_never_change() {
@@ -286,6 +330,10 @@ mod tests {
         golden.extend([0; 9]);
         assert_eq!(bytes, golden);
         assert_eq!(Event::decode(&bytes), Ok(moved));
+        let mut incidents = crate::incidents::Incidents::new();
+        let mut bytes_told = Vec::new();
+        incidents_told(&mut incidents, &mut bytes_told);
+        assert!(Event::notice(&bytes_told).is_some() && Event::notice(&bytes).is_none());
         assert!(Event::decode(&[2, 0]).unwrap_err().contains("version 2"));
         assert!(Event::decode(&[]).is_err());
         bytes.push(0);

@@ -27,7 +27,11 @@ impl Incidents {
         let at_ns = event.at_ns();
         self.check(&event)?;
         match event {
-            Event::Began { policy, .. } => {
+            Event::Began { afresh_from, policy, .. } => {
+                if let Some(number) = afresh_from {
+                    let unrecorded = self.unrecorded;
+                    *self = Self { next_incident: number, unrecorded, ..Self::default() };
+                }
                 self.policy = *policy;
                 self.epoch += 1;
                 self.keys.judge_anew(&self.policy);
@@ -158,6 +162,9 @@ impl Incidents {
                         to.name()
                     ));
                 }
+            }
+            Event::Began { afresh_from: Some(number), .. } if *number >= u64::MAX / 2 => {
+                return corrupt(format!("incidents cannot be numbered from {number}"));
             }
             Event::Lost { count, .. } if *count > u64::from(u32::MAX) => {
                 return corrupt(format!("{count} signals were lost at once"));

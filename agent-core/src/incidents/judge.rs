@@ -35,7 +35,24 @@ impl Incidents {
     /// When it was not recorded; nothing has changed.
     pub fn begin(&mut self, policy: Policy, at_ns: i64, outside: &mut dyn Outside) -> Result<(), Refused> {
         self.set_back(at_ns, outside);
-        self.commit(Event::Began { at_ns, policy: Box::new(policy) }, outside).map_err(Refused::NotRecorded)
+        let event = Event::Began { at_ns, afresh_from: None, policy: Box::new(policy) };
+        self.commit(event, outside).map_err(Refused::NotRecorded)
+    }
+
+    /// A run begins, and what was recorded before cannot be replayed: nothing is known, and incidents are numbered from
+    /// behind `number` on, which no incident has had. Whoever replays later begins with this record.
+    ///
+    /// # Errors
+    /// When it was not recorded; nothing has changed.
+    pub fn begin_afresh(
+        &mut self,
+        number: u64,
+        policy: Policy,
+        at_ns: i64,
+        outside: &mut dyn Outside,
+    ) -> Result<(), Refused> {
+        let event = Event::Began { at_ns, afresh_from: Some(number), policy: Box::new(policy) };
+        self.commit(event, outside).map_err(Refused::NotRecorded)
     }
 
     /// Another policy holds from here on.

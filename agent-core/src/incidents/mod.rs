@@ -21,6 +21,7 @@
 
 mod accounts;
 mod damping;
+mod delivery;
 mod event;
 mod evidence;
 mod fold;
@@ -35,6 +36,7 @@ mod signal;
 mod state;
 
 pub use accounts::{Accounts, Hold, Suppressed};
+pub use delivery::Delivery;
 pub use event::{Event, KeyRef, Seen, Silence, VERSION};
 pub use evidence::{Evidence, Point};
 pub use incident::Incident;

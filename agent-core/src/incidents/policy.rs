@@ -101,6 +101,20 @@ impl Default for Policy {
     }
 }
 
+impl From<&crate::config::incidents::Incidents> for Policy {
+    fn from(config: &crate::config::incidents::Incidents) -> Self {
+        Self {
+            keys_max: config.keys_max,
+            incidents_max: config.incidents_max,
+            wait_ns: i64::from(config.wait_s) * SECOND_NS,
+            rate_per_minute: config.per_tenant_per_minute_max,
+            rate_burst: config.per_tenant_per_minute_max * 2,
+            close_after_ns: i64::from(config.close_after_h) * 3_600 * SECOND_NS,
+            ..Self::default()
+        }
+    }
+}
+
 /// What is wrong with the host as a whole shows in its VMs: one incident is enough. What tells of an attack on a VM is
 /// never among the targets.
 fn shipped() -> Vec<Inhibition> {

@@ -348,6 +348,24 @@ fn what_ended_while_the_agent_was_down_is_over() {
 }
 
 #[test]
+fn where_the_records_are_gone_a_new_beginning_uses_no_number_again() {
+    let mut desk = Desk::new(policy());
+    desk.offer(&signal("vcpu-wait", "web-1", "vcpu 0", true));
+    // The first record is gone.
+    desk.world.records.remove(0);
+    let mut again = Incidents::new();
+    desk.world.records.remove(0);
+    desk.incidents = Incidents::new();
+    desk.incidents.begin_afresh(77, policy(), desk.now_ns, &mut desk.world).unwrap();
+    desk.offer(&signal("vcpu-wait", "web-1", "vcpu 0", true));
+    assert!(desk.incidents.get(78).is_some());
+    for (_, payload) in &desk.world.records {
+        again.replay(payload).unwrap();
+    }
+    assert_eq!(desk.incidents.replay_equals(&again), Ok(()));
+}
+
+#[test]
 fn nobody_took_it_on_and_it_is_over_so_it_is_closed_for_want_of_data() {
     let mut desk = Desk::new(Policy { close_after_ns: 3_600 * SECOND, ..policy() });
     desk.offer(&signal("vcpu-wait", "web-1", "vcpu 0", true));
