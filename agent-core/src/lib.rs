@@ -21,6 +21,7 @@ mod codec;
 pub mod config;
 pub mod detection;
 pub mod engine;
+pub mod incidents;
 pub mod ledger;
 pub mod recovery;
 pub mod response;

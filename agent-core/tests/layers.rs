@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("checks: facts of the host become findings", &["checks"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
+    ("incidents: alerts and findings become incidents", &["incidents"]),
     ("response: what is done about it, and how it is taken back", &["response"]),
     ("engine: the only one that knows the order", &["engine"]),
     ("trace: reads an engine beside its host, and replays what it saw", &["trace"]),

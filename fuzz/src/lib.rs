@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("incident_records", bartizan_core::incidents::fuzzing::records),
     ("ledger_segment", ledger::segment),
     ("ledger_checkpoint", ledger::checkpoint),
     ("ledger_proof", ledger::proof),

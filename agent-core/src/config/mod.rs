@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod files;
 mod fingerprint;
+pub mod incidents;
 mod ledger;
 mod limits;
 mod load;
@@ -50,6 +51,10 @@ pub struct Config {
     pub checks: Checks,
     /// Where what is told is recorded first.
     pub ledger: Ledger,
+    /// Incidents.
+    pub incidents: incidents::Incidents,
+    /// Who is told of incidents. A daemon's; a library's host takes them itself.
+    pub deliver: Vec<incidents::Deliver>,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.

@@ -54,6 +54,12 @@ pub const RANGES: &[Range] = &[
     range("ledger.size_mib_max", 0, 1_048_576, |c| c.ledger.size_mib_max),
     range("ledger.age_days_max", 0, 36_500, |c| c.ledger.age_days_max),
     range("ledger.reserve_kib", 0, 65_536, |c| c.ledger.reserve_kib),
+    range("incidents.keys_max", 16, 1_048_576, |c| c.incidents.keys_max),
+    range("incidents.incidents_max", 1, 65_536, |c| c.incidents.incidents_max),
+    range("incidents.wait_s", 0, 3_600, |c| c.incidents.wait_s),
+    range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
+    range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
+    range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -94,6 +100,10 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     }
     ledger(config, &mut mistakes);
     tenants(config, &mut mistakes);
+    for (index, key, wrong) in super::incidents::mistakes(&config.deliver) {
+        let message = format!("`deliver.{key}` {wrong}");
+        mistakes.push(Mistake::at(&["deliver", &index.to_string(), key], message));
+    }
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
         mistakes.push(Mistake::at(&["rules"], message));

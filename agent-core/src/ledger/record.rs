@@ -43,6 +43,8 @@ impl Kind {
     pub const LOG: Self = Self(15);
     /// A damaged trail was set aside, and this one begins behind it: [`SetAside`].
     pub const SET_ASIDE: Self = Self(16);
+    /// How far a receiver of notices has come.
+    pub const DELIVERY: Self = Self(17);
     /// An agent became the active one, under a fencing token.
     pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
@@ -85,6 +87,7 @@ impl Kind {
             Self::LOG => "log",
             Self::SET_ASIDE => "set-aside",
             Self::LEASE => "lease",
+            Self::DELIVERY => "delivery",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
