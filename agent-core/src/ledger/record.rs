@@ -41,6 +41,8 @@ impl Kind {
     pub const PRUNED: Self = Self(14);
     /// A tenant's log begins: [`LogBegin`], always the first record of a tenant.
     pub const LOG: Self = Self(15);
+    /// A claim on a resource changed: see [`crate::coordination::Change`].
+    pub const CLAIM: Self = Self(16);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
 
@@ -63,6 +65,7 @@ impl Kind {
             Self::HAND_OVER => "hand-over",
             Self::PRUNED => "pruned",
             Self::LOG => "log",
+            Self::CLAIM => "claim",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
