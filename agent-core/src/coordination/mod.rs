@@ -24,6 +24,7 @@ mod conflict;
 mod decide;
 pub mod effects;
 mod error;
+pub mod firewall;
 mod index;
 mod party;
 mod path;
