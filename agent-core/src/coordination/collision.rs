@@ -59,7 +59,20 @@ pub(super) fn of_claims(new: &Claim, new_part: &Part, old: &Claim, old_part: &Pa
     let forbids = |part: &Part| part.mode == Mode::Forbid;
     let acts = |claim: &Claim, part: &Part| claim.action.is_some() && !forbids(part);
     let obligation = (forbids(new_part) && acts(old, old_part)) || (forbids(old_part) && acts(new, new_part));
-    Some(if class == Class::Contradiction && obligation { Class::ObligationForbidden } else { class })
+    let required = [new_part, old_part].iter().any(|part| part.mode == Mode::Require);
+    let confines = |path: &ResourcePath| {
+        path.vm_part() == Some("confinement") || matches!(path.parts().nth(1), Some("seccomp" | "lsm"))
+    };
+    Some(match class {
+        Class::Contradiction if obligation => Class::ObligationForbidden,
+        // What a confinement takes away is needed.
+        Class::Contradiction
+            if required && (forbids(new_part) || forbids(old_part)) && confines(&new_part.path) =>
+        {
+            Class::Starved
+        }
+        class => class,
+    })
 }
 
 /// Whether the claim that is judged prevails over one in force, and by which rule. `is_older`: it had been in force

@@ -22,12 +22,15 @@ mod claim;
 mod collision;
 mod conflict;
 mod decide;
+mod drift;
 pub mod effects;
 mod error;
 pub mod firewall;
+pub mod found;
 mod index;
 mod party;
 mod path;
+mod survey;
 mod terms;
 
 pub use arbiter::{Answer, Arbiter, Step};
@@ -36,10 +39,12 @@ pub use change::{Change, End};
 pub use claim::{Claim, Mode, Origin, Part, Token};
 pub use conflict::{Class, Conflict, Rule, Side};
 pub use decide::{Decision, Outcome};
+pub use drift::Drift;
 pub use effects::{Action, OnDeath};
 pub use error::ClaimError;
 pub use party::{Contract, Owners, Party, Role};
 pub use path::ResourcePath;
+pub use survey::survey;
 pub use terms::Terms;
 
 #[cfg(test)]
