@@ -19,6 +19,7 @@ pub mod alerts;
 pub mod checks;
 mod codec;
 pub mod config;
+pub mod coordination;
 pub mod detection;
 pub mod engine;
 pub mod incidents;

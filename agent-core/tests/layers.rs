@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),
+    ("coordination: whose claims prevail", &["coordination"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
     ("incidents: alerts and findings become incidents", &["incidents"]),

@@ -45,6 +45,8 @@ impl Kind {
     pub const SET_ASIDE: Self = Self(16);
     /// How far a receiver of notices has come.
     pub const DELIVERY: Self = Self(17);
+    /// A party's claim on a resource changed.
+    pub const CLAIM: Self = Self(18);
     /// An agent became the active one, under a fencing token.
     pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
@@ -86,8 +88,9 @@ impl Kind {
             Self::PRUNED => "pruned",
             Self::LOG => "log",
             Self::SET_ASIDE => "set-aside",
-            Self::LEASE => "lease",
             Self::DELIVERY => "delivery",
+            Self::CLAIM => "claim",
+            Self::LEASE => "lease",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
