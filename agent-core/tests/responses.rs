@@ -21,6 +21,7 @@ use bartizan_testkit::proc::CpuTicks;
 use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -358,8 +359,7 @@ impl Journal for Paper {
 
 #[derive(Default)]
 struct Everybody {
-    denied: Option<String>,
-    released: Rc<RefCell<Vec<u64>>>,
+    granted: BTreeSet<u64>,
 }
 
 impl Arbiter for Everybody {

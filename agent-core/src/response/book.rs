@@ -39,8 +39,8 @@ pub enum Entry {
     Asked { id: u64, until_ns: i64 },
     /// A person answered, or nobody did in time.
     Answered { id: u64, agreed: bool, by: String, why: String },
-    /// It may be done; the token fences it from then on.
-    Granted { id: u64, token: u64, why: String, at_ns: i64 },
+    /// It may be done.
+    Granted { id: u64, why: String, at_ns: i64 },
     /// A step is about to be taken, and would be taken back like this.
     Intended { id: u64, step: u8, undo: Undo },
     /// It was, and this was read back.
@@ -160,8 +160,6 @@ pub struct Response {
     pub phase: Phase,
     /// Where each step stands, and how it is taken back.
     pub steps: Vec<(StepState, Undo)>,
-    /// The fencing token it was granted with.
-    pub token: u64,
     /// The last reason that was given, for a person.
     pub why: String,
     /// When it was granted.
@@ -353,7 +351,6 @@ impl Response {
             proposal: proposal.clone(),
             phase: Phase::Proposed,
             steps: vec![(StepState::Waiting, Undo::Nothing); proposal.steps.len()],
-            token: 0,
             why: String::new(),
             granted_ns: 0,
             tries: 0,
@@ -406,8 +403,8 @@ impl Response {
                 self.phase = Phase::Agreed;
             }
             Entry::Answered { by, why, .. } => self.end(End::NotDone, &format!("declined by {by}: {why}")),
-            Entry::Granted { token, why, at_ns, .. } => {
-                (self.token, self.granted_ns, self.phase) = (*token, *at_ns, Phase::Acting);
+            Entry::Granted { why, at_ns, .. } => {
+                (self.granted_ns, self.phase) = (*at_ns, Phase::Acting);
                 self.why.clone_from(why);
             }
             Entry::Intended { step, undo, .. } => {

@@ -34,7 +34,7 @@ fn book(entries: &[Entry]) -> Book {
 }
 
 fn granted(steps: Vec<Step>) -> Vec<Entry> {
-    let granted = Entry::Granted { id: 1, token: 3, why: String::new(), at_ns: 0 };
+    let granted = Entry::Granted { id: 1, why: String::new(), at_ns: 1 };
     vec![proposal(1, steps, Approval::None, 60), granted]
 }
 
