@@ -175,7 +175,8 @@ impl Deliver {
             (DeliverTo::Alertmanager | DeliverTo::Webhook, "http") => {
                 let rest = rest.strip_prefix("//").ok_or_else(|| wrong("`//` is missing"))?;
                 let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                let authority = if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
+                let authority =
+                    if has_port(authority) { authority.to_owned() } else { format!("{authority}:80") };
                 Target::Http { authority, path: if path.is_empty() { "/" } else { path }.to_owned() }
             }
             (DeliverTo::Syslog, "udp" | "tcp") => {
@@ -199,7 +200,8 @@ impl Deliver {
             if host.is_empty() {
                 return Err(wrong("the host is missing"));
             }
-            let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+            let is_here =
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
             if !is_here && !self.in_the_clear {
                 return Err(format!(
                     "is {url:?}: that is another machine, and nothing is encrypted; send to a proxy on loopback, or \
@@ -212,9 +214,9 @@ impl Deliver {
 }
 
 fn has_port(authority: &str) -> bool {
-    authority
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| (!host.contains(':') || host.ends_with(']')) && port.parse::<u16>().is_ok())
+    authority.rsplit_once(':').is_some_and(|(host, port)| {
+        (!host.contains(':') || host.ends_with(']')) && port.parse::<u16>().is_ok()
+    })
 }
 
 /// `[::1]:514` is `::1`.
@@ -268,9 +270,8 @@ mod tests {
     #[test]
     fn addresses_are_understood_or_refused_with_the_cure() {
         use DeliverTo::{Alertmanager, File, Syslog, Webhook};
-        let http = |authority: &str, path: &str| {
-            Ok(Target::Http { authority: authority.into(), path: path.into() })
-        };
+        let http =
+            |authority: &str, path: &str| Ok(Target::Http { authority: authority.into(), path: path.into() });
         assert_eq!(target(Webhook, "http://127.0.0.1:8080/x?y"), http("127.0.0.1:8080", "/x?y"));
         assert_eq!(target(Alertmanager, "http://localhost"), http("localhost:80", "/"));
         assert_eq!(target(Webhook, "http://[::1]/a"), http("[::1]:80", "/a"));

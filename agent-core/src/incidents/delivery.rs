@@ -57,7 +57,8 @@ mod tests {
     /// If this fails, ledgers of released versions can no longer be read: raise the version instead.
     #[test]
     fn the_bytes_of_payloads_never_change() {
-        let delivery = Delivery { receiver: "a".into(), position: 2, delivered: 3, suppressed: 4, dropped: 5 };
+        let delivery =
+            Delivery { receiver: "a".into(), position: 2, delivered: 3, suppressed: 4, dropped: 5 };
         let mut golden = vec![1, 1, 0, 0, 0, 0, 0, 0, 0, b'a'];
         for number in 2u64..=5 {
             golden.extend(number.to_le_bytes());
