@@ -96,6 +96,19 @@ impl RecordKeeper {
         }
     }
 
+    /// The ledger itself, for those who record on their own.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Waits for a record of theirs too, when the daemon settles.
+    pub fn wait_for(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.last = Some(ticket);
+        }
+    }
+
     /// Ends the run in order.
     pub fn stop(mut self) {
         drop(self.kick.take());

@@ -5,6 +5,7 @@ use crate::book::Book;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
+use crate::incidents::Desk;
 use crate::notify::Notifier;
 use crate::record_keeper::RecordKeeper;
 use crate::serve::server::Server;
@@ -49,6 +50,15 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         keeper.config(&fingerprint_text(&watch.reader().config()));
         keeper.settle();
     }
+    let desk = match (&keeper, &args.ledger) {
+        (Some(keeper), Some(folder)) => {
+            Some(Arc::new(Desk::open(keeper.ledger(), folder, watch.reader(), &host)?))
+        }
+        _ => None,
+    };
+    if let Some(desk) = &desk {
+        state.has_incidents(Arc::clone(desk));
+    }
     let output = Output::new(args, Paint::new(common.color), host);
     let mut daemon = Daemon {
         common,
@@ -56,6 +66,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         keeper,
+        desk,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -77,6 +88,7 @@ struct Daemon<'a> {
     state: Arc<State>,
     addresses: Vec<String>,
     keeper: Option<RecordKeeper>,
+    desk: Option<Arc<Desk>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -149,6 +161,9 @@ impl Daemon<'_> {
         }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
+        if let Some(desk) = &self.desk {
+            desk.tick();
+        }
         if !self.started {
             self.started = true;
             self.output.start(&self.addresses, &reader.host().sources)?;
@@ -190,6 +205,10 @@ impl Daemon<'_> {
             for alert in &alerts {
                 keeper.alert(alert);
             }
+            if let Some(desk) = &self.desk {
+                desk.alerts(&alerts);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
         }
         for alert in &alerts {
@@ -209,7 +228,16 @@ impl Daemon<'_> {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
+            if let Some(desk) = &self.desk {
+                desk.findings(&changes, first_run_over);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
+        }
+        if let Some(desk) =
+            self.desk.as_ref().filter(|_| changes.is_empty() && first_run_over && !self.checked)
+        {
+            desk.findings(&[], true);
         }
         for change in changes.iter().filter(|_| self.checked) {
             self.output.finding(change, &board.rules())?;
@@ -226,6 +254,9 @@ impl Daemon<'_> {
         self.notifier.reloading();
         match configure(self.common).and_then(|config| self.swap(config)) {
             Ok(text) => {
+                if let Some(desk) = &self.desk {
+                    desk.reloaded(self.watch.reader(), self.last_tick == 0);
+                }
                 if let Some(keeper) = &mut self.keeper {
                     keeper.config(&fingerprint_text(&self.watch.reader().config()));
                     keeper.settle();
@@ -272,6 +303,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(desk) = self.desk.take() {
+            desk.stop();
+        }
         if let Some(keeper) = self.keeper.take() {
             keeper.stop();
         }
