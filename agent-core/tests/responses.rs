@@ -5,9 +5,10 @@
 
 use bartizan_core::alerts::Severity;
 use bartizan_core::config::Config;
+use bartizan_core::config::response::Response as Rails;
 use bartizan_core::response::action::{Action, Target, Undo};
 use bartizan_core::response::book::{Book, End, Entry, Phase, Proposal};
-use bartizan_core::response::guard::{Guard, Rails};
+use bartizan_core::response::guard::Guard;
 use bartizan_core::response::hands::{Deadline, Hands, Standing, Trouble, Undone};
 use bartizan_core::response::playbook::{Approval, Case, OnFailure, Otherwise, Playbook, Step, Trigger};
 use bartizan_core::response::responder::{Arbiter, Call, Event, Journal, Responder, Ruling, World};
@@ -360,17 +361,22 @@ impl Journal for Paper {
 #[derive(Default)]
 struct Everybody {
     granted: BTreeSet<u64>,
+    /// What an earlier life was granted is not known.
+    resumed: bool,
 }
 
 impl Arbiter for Everybody {
     fn decide(&mut self, proposal: &Proposal) -> Ruling {
-        self.denied
-            .clone()
-            .map_or_else(|| Ruling::Granted(proposal.id, "nobody objects".to_owned()), Ruling::Denied)
+        self.granted.insert(proposal.id);
+        Ruling::Granted("nobody objects".to_owned())
     }
 
-    fn release(&mut self, token: u64) {
-        self.released.borrow_mut().push(token);
+    fn stands(&self, _proposal: &Proposal) -> bool {
+        true
+    }
+
+    fn release(&mut self, response: u64) {
+        assert!(self.granted.remove(&response) || self.resumed, "released what was not granted");
     }
 }
 
@@ -406,6 +412,7 @@ fn playbook(steps: Vec<Action>, approval: Approval) -> Playbook {
         },
         lease_s: 60,
         approval,
+        closing: None,
         steps: steps
             .into_iter()
             .map(|action| Step { action, timeout_s: 20, on_failure: OnFailure::Undo })
@@ -443,7 +450,7 @@ impl Stage {
             Hands::default(),
             Clock::Manual(Arc::clone(&self.time)),
             self.paper.clone(),
-            Everybody::default(),
+            Everybody { resumed: !self.paper.entries.borrow().is_empty(), ..Everybody::default() },
             self.place.clone(),
         )
     }

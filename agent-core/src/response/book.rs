@@ -10,7 +10,9 @@
 //! has become *uncertain*: the host has to be asked before it is touched again.
 
 use super::action::{Action, Target, Undo};
-use super::playbook::{Approval, OnFailure, Otherwise, Step};
+use super::playbook::{Approval, Closing, OnFailure, Otherwise, Step};
+use crate::codec;
+use crate::ledger::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -84,6 +86,8 @@ pub struct Proposal {
     pub lease_s: u32,
     /// Who must agree.
     pub approval: Approval,
+    /// What is written down when the incident is over.
+    pub closing: Option<Closing>,
     /// When the incident began, `CLOCK_REALTIME` nanoseconds.
     pub began_ns: i64,
     /// When this was proposed.
@@ -231,6 +235,11 @@ impl Book {
         self.open.get(&id).or_else(|| self.ended.get(&id))
     }
 
+    /// The responses to an incident.
+    pub fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Response> {
+        self.open().chain(self.ended()).filter(move |response| response.proposal.incident == incident)
+    }
+
     /// Whether a playbook has answered an incident already, or does.
     #[must_use]
     pub fn has_answered(&self, incident: u64, playbook: &str) -> bool {
@@ -281,7 +290,8 @@ impl Book {
     /// Says what does not fit.
     pub fn after(&self, entry: &Entry) -> Result<Response, String> {
         if let Entry::Proposed(proposal) = entry {
-            let fits = proposal.id == self.next_id() && !proposal.steps.is_empty();
+            // Records of the first may have been removed for their age.
+            let fits = proposal.id > self.last_id && !proposal.steps.is_empty();
             return if fits {
                 Ok(Response::new(proposal))
             } else {
@@ -320,6 +330,25 @@ impl Book {
 }
 
 impl Entry {
+    /// What it is recorded as in the [ledger](crate::ledger).
+    pub const KIND: Kind = Kind::ACTION;
+
+    /// The bytes of a record.
+    ///
+    /// # Errors
+    /// When it is longer than a record may be.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        codec::encode(self)
+    }
+
+    /// The entry in a record's bytes.
+    ///
+    /// # Errors
+    /// They are not of one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        codec::decode(bytes)
+    }
+
     /// The response it is about.
     #[must_use]
     pub const fn id(&self) -> u64 {

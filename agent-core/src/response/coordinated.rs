@@ -207,6 +207,7 @@ mod tests {
             steps: actions.into_iter().map(step).collect(),
             lease_s: 0,
             approval: Approval::None,
+            closing: None,
             began_ns: 0,
             at_ns: 0,
         }

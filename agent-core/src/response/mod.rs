@@ -26,7 +26,7 @@ pub mod responder;
 
 pub use action::{Action, Target, Undo};
 pub use book::{Book, Entry};
-pub use guard::{Guard, Rails};
+pub use guard::Guard;
 pub use playbook::Playbook;
 pub use playbook_file::Mistake;
 pub use responder::Responder;

@@ -7,6 +7,7 @@
 //! when = { causes = ["vm-cpu-*"], severity-min = "critical", signs-min = 2, signs-within-s = 60 }
 //! lease-s = 600                     # then it is undone; 0 is until a person says so
 //! approval = { within-s = 300, otherwise = "decline" }    # left out: nobody is asked
+//! closing = { verdict = "true-positive", root-cause = "a guest that spins" }    # left out: a person closes
 //!
 //! [[playbook.step]]
 //! do = "throttle-cpu"
@@ -19,6 +20,7 @@ use super::action::Action;
 use super::playbook_file::{Mistake, document};
 use crate::alerts::Severity;
 use crate::checks::pattern::like;
+use crate::incidents::Verdict;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -44,6 +46,18 @@ pub struct Playbook {
     pub approval: Approval,
     /// What is done, in this order; taken back in the reverse.
     pub steps: Vec<Step>,
+    /// What is written down when the incident is over and all is taken back. Without it a person closes the incident.
+    pub closing: Option<Closing>,
+}
+
+/// What is known beforehand of incidents that a playbook is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Closing {
+    /// What they are.
+    pub verdict: Verdict,
+    /// Why they come.
+    pub root_cause: String,
 }
 
 /// Which incidents a playbook is for.
@@ -177,6 +191,9 @@ impl Playbook {
         }
         if self.steps.is_empty() || self.steps.len() > STEPS_MAX {
             return Some(("step", format!("a playbook has 1 to {STEPS_MAX} steps")));
+        }
+        if self.closing.as_ref().is_some_and(|closing| closing.root_cause.trim().is_empty()) {
+            return Some(("closing", "`root-cause` says why such incidents come".to_owned()));
         }
         let freeze = self.steps.iter().position(|step| step.action == Action::Freeze);
         let asks_monitor = |action: &Action| {

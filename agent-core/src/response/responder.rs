@@ -156,6 +156,7 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
                 steps: playbook.steps,
                 lease_s: playbook.lease_s,
                 approval: playbook.approval,
+                closing: playbook.closing,
                 began_ns: call.began_ns,
                 at_ns: self.clock.wall_ns(),
             };

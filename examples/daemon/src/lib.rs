@@ -18,6 +18,7 @@ pub mod incidents;
 pub mod logger;
 pub mod notify;
 pub mod record_keeper;
+pub mod responses;
 pub mod serve;
 pub mod signals;
 pub mod top;

@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod ask;
 mod check;
 mod check_config;
 mod explain;
@@ -9,6 +10,7 @@ pub mod metrics;
 mod output;
 mod record;
 mod replay;
+mod responses;
 mod rules;
 mod run;
 mod show;
@@ -42,6 +44,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Incidents(args) => incidents::list(&common, &args),
         Command::Incident(command) => incidents::one(&common, &command),
         Command::Silence(command) => incidents::silence(&common, &command),
+        Command::Responses(args) => responses::list(&common, &args),
+        Command::Response(command) => responses::one(&command),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),

@@ -8,6 +8,7 @@ use crate::files::fingerprint_text;
 use crate::incidents::Desk;
 use crate::notify::Notifier;
 use crate::record_keeper::RecordKeeper;
+use crate::responses::{Command, Responses, playbooks};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -56,8 +57,20 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
+    let playbooks = playbooks(&watch.reader().config())?;
+    let responses = match (&keeper, &args.ledger, &desk) {
+        (Some(keeper), Some(folder), Some(desk)) => {
+            let started =
+                Responses::start(keeper.ledger(), folder, playbooks, watch.reader(), Arc::clone(desk))?;
+            Some(Arc::new(started))
+        }
+        _ => None,
+    };
     if let Some(desk) = &desk {
         state.has_incidents(Arc::clone(desk));
+    }
+    if let Some(responses) = &responses {
+        state.has_responses(Arc::clone(responses));
     }
     let output = Output::new(args, Paint::new(common.color), host);
     let mut daemon = Daemon {
@@ -67,6 +80,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         keeper,
         desk,
+        responses,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -89,6 +103,7 @@ struct Daemon<'a> {
     addresses: Vec<String>,
     keeper: Option<RecordKeeper>,
     desk: Option<Arc<Desk>>,
+    responses: Option<Arc<Responses>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -252,10 +267,21 @@ impl Daemon<'_> {
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self) -> Result<(), Failure> {
         self.notifier.reloading();
-        match configure(self.common).and_then(|config| self.swap(config)) {
-            Ok(text) => {
+        let loaded = configure(self.common).and_then(|config| {
+            let playbooks = playbooks(&config)?;
+            self.swap(config).map(|text| (text, playbooks))
+        });
+        match loaded {
+            Ok((text, playbooks)) => {
                 if let Some(desk) = &self.desk {
                     desk.reloaded(self.watch.reader(), self.last_tick == 0);
+                }
+                if let Some(responses) = &self.responses {
+                    let reader = self.watch.reader();
+                    let new = Box::new(((*reader.config()).clone(), playbooks, reader.clone()));
+                    responses
+                        .tell(Command::Configure(new))
+                        .unwrap_or_else(|why| log::error!("responses: {why}"));
                 }
                 if let Some(keeper) = &mut self.keeper {
                     keeper.config(&fingerprint_text(&self.watch.reader().config()));
@@ -303,6 +329,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(responses) = self.responses.take() {
+            responses.stop();
+        }
         if let Some(desk) = self.desk.take() {
             desk.stop();
         }

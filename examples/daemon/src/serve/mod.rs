@@ -4,11 +4,13 @@ pub mod http;
 mod incidents;
 pub mod labels;
 pub mod openmetrics;
+pub mod peer;
 pub mod server;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Code, Failure};
-use crate::incidents::{Desk, answer};
+use crate::incidents::Desk;
+use crate::responses::Responses;
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
@@ -37,6 +39,7 @@ pub struct State {
     answers: [AtomicU64; Status::ALL.len()],
     /// There from when the ledger was opened, if there is one.
     desk: OnceLock<Arc<Desk>>,
+    responses: OnceLock<Arc<Responses>>,
 }
 
 impl State {
@@ -52,6 +55,7 @@ impl State {
             alerts_active: Default::default(),
             answers: Default::default(),
             desk: OnceLock::new(),
+            responses: OnceLock::new(),
         }
     }
 
@@ -59,6 +63,12 @@ impl State {
     pub fn has_incidents(&self, desk: Arc<Desk>) {
         // Opened once, by the daemon: a second one would be a mistake, and changes nothing.
         let _ = self.desk.set(desk);
+    }
+
+    /// Responses are there.
+    pub fn has_responses(&self, responses: Arc<Responses>) {
+        // As above.
+        let _ = self.responses.set(responses);
     }
 
     /// A new configuration is in force.
@@ -198,7 +208,9 @@ impl State {
 
 impl Handler for State {
     fn answer(&self, request: &Request) -> Response {
-        if let Some(answered) = answer(self.desk.get().map(Arc::as_ref), request) {
+        let answered = crate::incidents::answer(self.desk.get().map(Arc::as_ref), request)
+            .or_else(|| crate::responses::answer(self.responses.get().map(Arc::as_ref), request));
+        if let Some(answered) = answered {
             return answered;
         }
         if request.is_post {
