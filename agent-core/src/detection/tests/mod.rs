@@ -10,5 +10,7 @@ mod every;
 mod harness;
 mod kinds;
 mod life;
+mod predictions;
 mod refusals;
 mod shipped;
+mod signals;

@@ -36,4 +36,18 @@ super::metrics! { Agent, "agent", "AGENT";
     CHECKS_CHANGES_DELIVERED = 32, "checks_changes_delivered", Counter, Count, Agent, "any", "Changes of findings handed to a consumer.";
     CHECKS_CHANGES_DROPPED = 33, "checks_changes_dropped", Counter, Count, Agent, "any", "Changes of findings lost because nobody took them.";
     CHECKS_CHANGES_IN_FLIGHT = 34, "checks_changes_in_flight", Gauge, Count, Agent, "any", "Changes of findings that wait to be taken.";
+    PREDICTIONS_MADE = 35, "predictions_made", Counter, Count, Agent, "any", "Predictions of exhaustion rules that became alerts.";
+    PREDICTIONS_TRUE = 36, "predictions_true", Counter, Count, Agent, "any", "Predictions whose event came while they were open.";
+    PREDICTIONS_IN_INTERVAL = 37, "predictions_in_interval", Counter, Count, Agent, "any", "Predictions whose event came within the stated interval.";
+    PREDICTIONS_FALSE = 38, "predictions_false", Counter, Count, Agent, "any", "Predictions whose event did not come within twice the time they named.";
+    PREDICTIONS_WITHDRAWN = 39, "predictions_withdrawn", Counter, Count, Agent, "any", "Predictions about something that ended before they were decided.";
+    PREDICTIONS_OPEN = 40, "predictions_open", Gauge, Count, Agent, "any", "Predictions that wait for their event.";
+    PREDICTIONS_MISSED = 41, "predictions_missed", Counter, Count, Agent, "any", "Events of exhaustion rules that nobody had predicted.";
+    PREDICTIONS_LEAD = 42, "predictions_lead_seconds", Counter, Nanoseconds, Agent, "any", "Time between prediction and event, over all that came true.";
+    PREDICTIONS_LEAD_MEAN = 43, "predictions_lead_mean_seconds", Gauge, Nanoseconds, Agent, "any", "Mean time between prediction and event; pending until one came true.";
+    PREDICTIONS_PRECISION = 44, "predictions_precision_ratio", Gauge, PartsPerMillion, Agent, "any", "Part of the decided predictions that came true; pending until one is decided.";
+    PREDICTIONS_COVERAGE = 45, "predictions_coverage_ratio", Gauge, PartsPerMillion, Agent, "any", "Part of those that came true whose event lay within the stated interval; pending until one came true.";
+    STANDSTILLS_MADE = 46, "standstills_told", Counter, Count, Agent, "any", "Times a standstill rule told that something has stopped.";
+    STANDSTILLS_TRUE = 47, "standstills_true", Counter, Count, Agent, "any", "Of these, so many stood still for the rule's horizon.";
+    STANDSTILLS_FALSE = 48, "standstills_false", Counter, Count, Agent, "any", "Of these, so many moved again before.";
 }
