@@ -106,7 +106,7 @@ fn each_pattern_fires_its_own_rules_and_no_others() {
         ("ordinary work", ordinary(), 2_000, &[]),
         (
             "a database: all of its CPU, and much I/O",
-            with(&[(vm::KVM_EXITS, 30_000), (vcpu::EXITS, 30_000), (vm::IO_CHARS_WRITTEN, 80_000_000)]),
+            with(&[(vm::KVM_EXITS, 20_000), (vcpu::EXITS, 20_000), (vm::IO_CHARS_WRITTEN, 80_000_000)]),
             2_000,
             &["vcpu-spinning"],
         ),
