@@ -6,11 +6,17 @@ use bartizan_core::alerts::{Alert, AlertState};
 use bartizan_testkit::cgroup::Cgroup;
 use bartizan_testkit::guest::Guest;
 use bartizan_testkit::minivmm::MiniVmm;
+use bartizan_testkit::qemu::Qemu;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MEMORY_LIMIT_MIB: u64 = 384;
 const TASKS_LIMIT: u64 = 256;
+const DISK_MIB: u64 = 256;
 
 /// What is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,11 +25,16 @@ pub enum Resource {
     Memory,
     /// Threads of the VM's cgroup.
     Tasks,
+    /// Room on the file system that holds the image of the VM's disk.
+    Disk,
 }
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Tasks];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Tasks, Self::Disk];
+
+    /// Those that are told within a minute.
+    pub const QUICK: [Self; 2] = [Self::Memory, Self::Tasks];
 
     /// Its name, in the table and of its VM.
     #[must_use]
@@ -31,13 +42,16 @@ impl Resource {
         match self {
             Self::Memory => "memory-leak",
             Self::Tasks => "thread-leak",
+            Self::Disk => "disk-filling",
         }
     }
 
-    const fn controller(self) -> &'static str {
+    /// How long until it is gone, in seconds. The room for a disk is read every ten seconds only, and its trend takes
+    /// three minutes.
+    const fn lasts(self, dice: &mut Dice) -> u64 {
         match self {
-            Self::Memory => "memory",
-            Self::Tasks => "pids",
+            Self::Memory | Self::Tasks => 150 + dice.below(90),
+            Self::Disk => 330 + dice.below(120),
         }
     }
 
@@ -46,6 +60,7 @@ impl Resource {
         match self {
             Self::Memory => ("vm-cgroup-memory-exhaustion", 0.95),
             Self::Tasks => ("vm-tasks-exhaustion", 0.95),
+            Self::Disk => ("vmdisk-room-exhaustion", 0.97),
         }
     }
 }
@@ -63,15 +78,47 @@ pub struct Foretold {
     pub held: bool,
 }
 
-/// A VM, its cgroup with a limit, and a process in it that leaks.
+/// A VM, what it may use at most, and a process that uses it up.
 pub struct Leak {
     resource: Resource,
     name: String,
-    _vm: MiniVmm,
-    cgroup: Cgroup,
+    // Dropped before its place.
+    _vm: Box<dyn Send>,
+    place: Place,
     running: Option<Running>,
     /// What came of those before.
     pub foretold: Vec<Foretold>,
+}
+
+/// Where the limit is.
+enum Place {
+    Cgroup(Cgroup),
+    Disk(Disk),
+}
+
+/// A small file system in memory.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount() -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let options = format!("size={DISK_MIB}m");
+        mount(Some("tmpfs"), folder.path(), Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
+            .map_err(|errno| format!("mount a tmpfs: {errno}"))?;
+        Ok(Self(folder))
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.path().join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(errno) = umount2(self.0.path(), MntFlags::MNT_DETACH) {
+            eprintln!("faults: left behind: {}: {errno}", self.0.path().display());
+        }
+    }
 }
 
 struct Running {
@@ -93,16 +140,27 @@ impl Leak {
     /// When it cannot be started.
     pub fn start(resource: Resource) -> Result<Self> {
         let name = format!("{PREFIX}{}", resource.name());
-        let cgroup = told(Cgroup::v1(resource.controller(), resource.name()))?;
-        match resource {
-            Resource::Memory => {
-                told(cgroup.write("memory.limit_in_bytes", &(MEMORY_LIMIT_MIB << 20).to_string()))?;
+        let in_cgroup = |controller, file, limit: u64| -> Result<(Box<dyn Send>, Place)> {
+            let cgroup = told(Cgroup::v1(controller, resource.name()))?;
+            told(cgroup.write(file, &limit.to_string()))?;
+            let vm = told(MiniVmm::builder().name(&name).guest(Guest::Timer).stats_fds().start())?;
+            told(cgroup.add(vm.pid()))?;
+            Ok((Box::new(vm), Place::Cgroup(cgroup)))
+        };
+        let (vm, place) = match resource {
+            Resource::Memory => in_cgroup("memory", "memory.limit_in_bytes", MEMORY_LIMIT_MIB << 20)?,
+            Resource::Tasks => in_cgroup("pids", "pids.max", TASKS_LIMIT)?,
+            Resource::Disk => {
+                let disk = Disk::mount()?;
+                let image = disk.0.path().join("image.raw");
+                let made = File::create(&image).and_then(|file| file.set_len(1 << 30));
+                made.map_err(|error| format!("{}: {error}", image.display()))?;
+                let drive = format!("if=virtio,format=raw,file={}", image.display());
+                let qemu = Qemu::builder().name(&name).guest(Guest::Timer).arg("-drive").arg(drive);
+                (Box::new(told(qemu.start())?) as Box<dyn Send>, Place::Disk(disk))
             }
-            Resource::Tasks => told(cgroup.write("pids.max", &TASKS_LIMIT.to_string()))?,
-        }
-        let vm = told(MiniVmm::builder().name(&name).guest(Guest::Timer).stats_fds().start())?;
-        told(cgroup.add(vm.pid()))?;
-        Ok(Self { resource, name, _vm: vm, cgroup, running: None, foretold: Vec::new() })
+        };
+        Ok(Self { resource, name, _vm: vm, place, running: None, foretold: Vec::new() })
     }
 
     /// The VM's name.
@@ -111,19 +169,22 @@ impl Leak {
         &self.name
     }
 
-    /// Begins to leak, fast enough to be at the end after 150 to 240 seconds.
+    /// Begins to leak, fast enough to be at the end within a few minutes.
     ///
     /// # Errors
     /// When the leaking process cannot be started.
     pub fn begin(&mut self, dice: &mut Dice) -> Result<()> {
-        let seconds = 150 + dice.below(90);
+        let seconds = self.resource.lasts(dice);
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
-        let child = Command::new(own)
-            .args(["--leak", self.resource.name(), &seconds.to_string(), &dice.below(1 << 32).to_string()])
-            .stdin(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("start the leak: {error}"))?;
-        told(self.cgroup.add(child.id()))?;
+        let mut command = Command::new(own);
+        command.args(["--leak", self.resource.name(), &seconds.to_string(), &dice.below(1 << 32).to_string()]);
+        if let Place::Disk(disk) = &self.place {
+            command.arg(disk.filler());
+        }
+        let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("start the leak: {error}"))?;
+        if let Place::Cgroup(cgroup) = &self.place {
+            told(cgroup.add(child.id()))?;
+        }
         self.running = Some(Running { child, began_s: now_s(), told: None });
         Ok(())
     }
@@ -146,22 +207,31 @@ impl Leak {
     /// When the process cannot be ended.
     pub fn stop(&mut self) -> Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
-        running.child.kill().and_then(|()| running.child.wait()).map(drop).map_err(|error| error.to_string())
+        running.child.kill().and_then(|()| running.child.wait()).map_err(|error| error.to_string())?;
+        if let Place::Disk(disk) = &self.place {
+            std::fs::remove_file(disk.filler()).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// How much is used of what there is.
     fn used(&self) -> Result<f64> {
         let number = |text: &str| text.trim().parse::<f64>().map_err(|error| error.to_string());
-        match self.resource {
-            Resource::Memory => {
-                let stat = told(self.cgroup.read("memory.stat"))?;
+        match &self.place {
+            Place::Disk(disk) => {
+                let room = nix::sys::statvfs::statvfs(disk.0.path()).map_err(|errno| errno.to_string())?;
+                let float = |blocks: u64| u32::try_from(blocks).map(f64::from).map_err(|error| error.to_string());
+                Ok(1.0 - float(room.blocks_available())? / float(room.blocks())?)
+            }
+            Place::Cgroup(cgroup) if self.resource == Resource::Memory => {
+                let stat = told(cgroup.read("memory.stat"))?;
                 let of = |key: &str| stat.lines().find_map(|line| line.strip_prefix(key)).map_or(Ok(0.0), number);
                 let limit = f64::from(u32::try_from(MEMORY_LIMIT_MIB << 20).map_err(|error| error.to_string())?);
                 Ok((of("total_rss ")? + of("total_shmem ")?) / limit)
             }
-            Resource::Tasks => {
+            Place::Cgroup(cgroup) => {
                 let limit = f64::from(u32::try_from(TASKS_LIMIT).map_err(|error| error.to_string())?);
-                Ok(number(&told(self.cgroup.read("pids.current"))?)? / limit)
+                Ok(number(&told(cgroup.read("pids.current"))?)? / limit)
             }
         }
     }
@@ -215,10 +285,15 @@ fn wall_s(alert: &Alert) -> f64 {
 /// # Errors
 /// When the words make no sense, or there is nothing left to leak.
 pub fn leak(words: &[String]) -> Result<()> {
-    let [resource, seconds, seed] = words else { return Err("--leak RESOURCE SECONDS SEED".into()) };
+    let [resource, seconds, seed, filler @ ..] = words else {
+        return Err("--leak RESOURCE SECONDS SEED [FILE]".into());
+    };
     let number = |text: &String| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
     let (seconds, mut dice) = (number(seconds)?, Dice::new(number(seed)?));
+    // It must not outlive the one who would end it.
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|errno| errno.to_string())?;
     let mut held = Vec::new();
+    let mut file = filler.first().map(File::create).transpose().map_err(|error| error.to_string())?;
     let resource = Resource::ALL.into_iter().find(|known| known.name() == resource).ok_or("no such resource")?;
     // Ten steps a second, each between half and one and a half times as large as the middle one.
     let per_step = |whole: u64| whole / (seconds * 10);
@@ -229,6 +304,12 @@ pub fn leak(words: &[String]) -> Result<()> {
             Resource::Memory => {
                 let bytes = uneven(per_step(MEMORY_LIMIT_MIB << 20), &mut dice);
                 held.push(vec![1u8; usize::try_from(bytes).map_err(|error| error.to_string())?]);
+            }
+            Resource::Disk => {
+                let bytes = uneven(per_step(DISK_MIB << 20), &mut dice);
+                let chunk = vec![1u8; usize::try_from(bytes).map_err(|error| error.to_string())?];
+                let file = file.as_mut().ok_or("a file to fill is missing")?;
+                file.write_all(&chunk).map_err(|error| error.to_string())?;
             }
             Resource::Tasks => {
                 if dice.below(1_000) < TASKS_LIMIT * 1_000 / (seconds * 10) {

@@ -138,7 +138,7 @@ fn each_pattern_fires_its_own_rules_and_no_others() {
         ),
         (
             "a device that is fuzzed",
-            but(&[(vm::KVM_MMIO_EXITS, 45_000), (vm::KVM_EXITS, 47_000)]),
+            but(&[(vm::KVM_MMIO_EXITS, 26_000), (vm::KVM_EXITS, 28_000)]),
             60,
             &["vm-device-fuzzing", "vm-device-storm"],
         ),
