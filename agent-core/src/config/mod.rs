@@ -40,6 +40,8 @@ pub struct Config {
     pub roots: Roots,
     /// What the agent may cost.
     pub budget: Budget,
+    /// How much is told of what is unusual.
+    pub detection: Detection,
     /// How alerts are handled.
     pub alerts: Alerts,
     /// Checks of isolation and configuration.
@@ -198,6 +200,21 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self { cpu_permille: 50 }
+    }
+}
+
+/// How much is told of what is unusual.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Detection {
+    /// How many alarms a week about this host and its VMs may be false: 0.001 to 10,000. What `unusual-together` rules tell
+    /// is held to it.
+    pub false_alarms_per_host_week: f64,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self { false_alarms_per_host_week: 1.0 }
     }
 }
 

@@ -36,6 +36,7 @@ pub const RANGES: &[Range] = &[
     range("limits.nodes", 1, 1_024, |c| c.limits.nodes),
     range("limits.block_devices", 1, 16_384, |c| c.limits.block_devices),
     range("limits.net_devices", 1, 65_536, |c| c.limits.net_devices),
+    range("limits.series", 0, 1_048_576, |c| c.limits.series),
     range("limits.alerts", 1, 1_048_576, |c| c.limits.alerts),
     range("limits.history_ticks", 0, 3_600, |c| c.limits.history_ticks),
     range("sampling.interval_ms", 10, 60_000, |c| c.sampling.interval_ms),
@@ -71,6 +72,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             let message = format!("`{}` is {value}; allowed are {} to {}", range.key, range.min, range.max);
             mistakes.push(Mistake::at(&path, message));
         }
+    }
+    let alarms = config.detection.false_alarms_per_host_week;
+    if !(0.001..=10_000.0).contains(&alarms) {
+        let message =
+            format!("`detection.false_alarms_per_host_week` is {alarms}; allowed are 0.001 to 10000");
+        mistakes.push(Mistake::at(&["detection", "false_alarms_per_host_week"], message));
     }
     roots(config, &mut mistakes);
     for (key, path) in [("folder", &config.checks.folder), ("waivers", &config.checks.waivers)] {

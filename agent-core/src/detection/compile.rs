@@ -5,12 +5,13 @@ use super::forecast::{Outlook, Record};
 use super::predict::{self, Prospect};
 use super::program::{Expression, Guard, GuardPlace, Memory, Recurrence, Rule, STATES_MAX, TERMS_MAX, Test};
 use super::recurrence::TIMES_MAX;
-use super::rule::{Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
+use super::rule::{About, Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
 use super::series::Patience;
+use super::unusual::Habit;
 use super::window::Span;
 use super::wording::Quantity;
 use crate::config::{Config, nearest};
-use crate::sampling::metrics::{Kind, MetricId, Scope, all, vm};
+use crate::sampling::metrics::{Kind, MetricId, Scope, all, host, vm};
 use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
@@ -42,7 +43,11 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
     check_keys(rule)?;
     let scope = scope_of(rule)?;
     let test = test(rule)?;
-    let metric = if rule.kind == RuleKind::Gone { vm::STATE } else { known("metric", &rule.metric)? };
+    let metric = match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => host::CPU_USER,
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => vm::STATE,
+        _ => known("metric", &rule.metric)?,
+    };
     let (expression, quantity) = expression(rule, metric, wanted)?;
     let guard = rule.only_if.as_ref().map(|guard| self::guard(guard, scope, wanted)).transpose()?;
     let summary = if rule.summary.is_empty() { &rule.metric } else { &rule.summary };
@@ -84,13 +89,21 @@ fn check_name(name: &str) -> Result<(), Wrong> {
 
 /// Refuses keys that the rule's kind does not have.
 fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
-    use RuleKind::{Absence, Baseline, Change, Exhaustion, Gone, Standstill, State, Threshold};
-    let not_gone: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Exhaustion, Standstill];
-    let used: [(&'static str, bool, &[RuleKind]); 24] = [
-        ("metric", !rule.metric.is_empty(), not_gone),
-        ("plus", !rule.plus.is_empty(), &[Threshold, Change, Absence, Baseline, Exhaustion, Standstill]),
-        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Exhaustion]),
-        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Exhaustion]),
+    use RuleKind::{
+        Absence, Baseline, Change, Exhaustion, Gone, Standstill, State, Threshold, Unusual, UnusualTogether,
+    };
+    let patient: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Exhaustion, Standstill];
+    let of_metric: &[RuleKind] =
+        &[Threshold, Change, Absence, State, Baseline, Unusual, Exhaustion, Standstill];
+    let used: [(&'static str, bool, &[RuleKind]); 26] = [
+        ("metric", !rule.metric.is_empty(), of_metric),
+        (
+            "plus",
+            !rule.plus.is_empty(),
+            &[Threshold, Change, Absence, Baseline, Unusual, Exhaustion, Standstill],
+        ),
+        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
+        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
         ("above", rule.above.is_some(), &[Threshold, Change, Exhaustion]),
         ("below", rule.below.is_some(), &[Threshold, Change, Exhaustion]),
         ("clear", rule.clear.is_some(), &[Threshold]),
@@ -99,9 +112,9 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
         ("missing", rule.missing.is_some(), &[Absence]),
         ("within_s", rule.within_s.is_some(), &[Change, Gone]),
         ("relative", rule.relative, &[Change]),
-        ("direction", rule.direction.is_some(), &[Baseline]),
+        ("direction", rule.direction.is_some(), &[Baseline, Unusual]),
         ("sigmas", rule.sigmas.is_some(), &[Baseline]),
-        ("min_change", rule.min_change.is_some(), &[Baseline]),
+        ("min_change", rule.min_change.is_some(), &[Baseline, Unusual]),
         ("min_ratio", rule.min_ratio.is_some(), &[Baseline]),
         ("warm_up_s", rule.warm_up_s.is_some(), &[Baseline]),
         ("half_life_s", rule.half_life_s.is_some(), &[Baseline]),
@@ -109,8 +122,10 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
         ("horizon_s", rule.horizon_s.is_some(), &[Exhaustion, Standstill]),
         ("suspicion", rule.suspicion.is_some(), &[Standstill]),
         ("times", rule.times.is_some(), &[Gone]),
-        ("for_s", rule.for_s.is_some(), not_gone),
-        ("only_if", rule.only_if.is_some(), not_gone),
+        ("every_s", rule.every_s.is_some(), &[Unusual]),
+        ("about", rule.about.is_some(), &[UnusualTogether]),
+        ("for_s", rule.for_s.is_some(), patient),
+        ("only_if", rule.only_if.is_some(), of_metric),
     ];
     for (key, is_used, kinds) in used {
         if is_used && !kinds.contains(&rule.kind) {
@@ -120,15 +135,20 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
             return Err((Some(key), message));
         }
     }
-    if rule.metric.is_empty() && rule.kind != Gone {
+    if rule.about.is_none() && rule.kind == UnusualTogether {
+        return Err((None, "`about` is missing: \"vm\" or \"host\"".to_owned()));
+    }
+    if rule.metric.is_empty() && !matches!(rule.kind, Gone | UnusualTogether) {
         return Err((None, "`metric` is missing: the name of what it looks at".to_owned()));
     }
     Ok(())
 }
 
 fn scope_of(rule: &RuleConfig) -> Result<Scope, Wrong> {
-    if rule.kind == RuleKind::Gone {
-        return Ok(Scope::Vm);
+    match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => return Ok(Scope::Host),
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => return Ok(Scope::Vm),
+        _ => {}
     }
     let scope = known("metric", &rule.metric)?.scope();
     for (key, names) in [("plus", &rule.plus), ("over", &rule.over)] {
@@ -188,17 +208,10 @@ fn expression(
             return Err((Some("of"), message));
         }
         (_, Some(Of::Rate)) => true,
-        (
-            RuleKind::Threshold
-            | RuleKind::Change
-            | RuleKind::Baseline
-            | RuleKind::Exhaustion
-            | RuleKind::Gone,
-            None,
-        ) => counter,
+        (_, None) => counter,
     };
     let mut expression = Expression { rate, ..Expression::default() };
-    if rule.kind == RuleKind::Gone {
+    if matches!(rule.kind, RuleKind::Gone | RuleKind::UnusualTogether) {
         return Ok((expression, Quantity::State));
     }
     expression.sum = places("plus", [&rule.metric].into_iter().chain(&rule.plus), counter, wanted)?;
@@ -294,6 +307,16 @@ fn test(rule: &RuleConfig) -> Result<Test, Wrong> {
             })
         }
         RuleKind::Gone => Test::Gone(recurrence(rule)?),
+        RuleKind::Unusual => {
+            let direction = rule.direction.unwrap_or(Direction::Both);
+            Test::Unusual(Habit {
+                above: direction != Direction::Below,
+                below: direction != Direction::Above,
+                min_change: at_least_zero("min_change", rule.min_change, 0.0)?,
+                every_ns: duration("every_s", Some(positive("every_s", rule.every_s, Some(10.0))?), 0.0)?,
+            })
+        }
+        RuleKind::UnusualTogether => Test::UnusualTogether,
     })
 }
 

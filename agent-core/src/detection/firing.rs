@@ -208,6 +208,12 @@ impl Firing {
         });
     }
 
+    /// Where an older rule is among the new ones, unless it changed.
+    pub(super) fn heir(rules: &[Rule], old: &Rule) -> Option<usize> {
+        let same = |new: &Rule| new.identity == old.identity && new.series.len() == old.series.len();
+        rules.iter().position(same)
+    }
+
     /// Takes over what fires by rules that did not change, and resolves the rest.
     pub(super) fn take_over(
         &mut self,
@@ -217,16 +223,11 @@ impl Firing {
         roster: &Roster,
         sink: &mut AlertSink,
     ) {
-        let heir = |rules: &[Rule], rule: &Rule| {
-            rules
-                .iter()
-                .position(|new| new.identity == rule.identity && new.series.len() == rule.series.len())
-        };
         for entry in &old.firing.entries {
             if !entry.is_alive(&old.rules) {
                 continue;
             }
-            match heir(rules, &old.rules[usize::from(entry.rule)]) {
+            match Self::heir(rules, &old.rules[usize::from(entry.rule)]) {
                 Some(index) if self.entries.len() < self.entries.capacity() => {
                     self.entries.push(Entry { rule: u16::try_from(index).unwrap_or(u16::MAX), ..*entry });
                 }
@@ -239,7 +240,7 @@ impl Firing {
         old.firing.entries.clear();
         for departed in &old.firing.departed {
             let rule = &old.rules[usize::from(departed.rule)];
-            let kept = heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
+            let kept = Self::heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
             match kept.and_then(|index| u16::try_from(index).ok()) {
                 Some(index) => self.departed.push(Departed { rule: index, ..*departed }),
                 None => sink.push(departed.resolves(rule, None, tick)),
@@ -248,7 +249,7 @@ impl Firing {
         old.firing.departed.clear();
         self.recurrences.adopt(&mut old.firing.recurrences);
         for old in &mut old.rules {
-            if let Some(index) = heir(rules, old) {
+            if let Some(index) = Self::heir(rules, old) {
                 rules[index].adopt(old);
             }
         }

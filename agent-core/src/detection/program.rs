@@ -5,7 +5,9 @@ use super::forecast::Record;
 use super::predict::{self, Course, Heartbeat, Prospect};
 use super::rule::{Missing, RuleKind};
 use super::series::{ANNOUNCED, Patience, SEEN, Series, Step, Verdict};
+use super::speak::Sign;
 use super::table::{Table, nanoseconds};
+use super::unusual::Habit;
 use super::window::{Span, Window};
 use super::wording::Quantity;
 use crate::alerts::Severity;
@@ -57,6 +59,8 @@ pub(super) enum Test {
     Exhaustion(Prospect),
     Standstill(predict::Patience),
     Gone(Option<Recurrence>),
+    Unusual(Habit),
+    UnusualTogether,
 }
 
 /// A VM's end is told only when it is the so manieth within a window.
@@ -119,6 +123,8 @@ pub(super) enum Memory {
     Baselines(Zeroed<Baseline>),
     Courses(Zeroed<Course>),
     Heartbeats(Zeroed<Heartbeat>),
+    /// Where each row's detector is; 0 is nowhere. See [`super::unusual`].
+    Slots(Zeroed<u32>),
 }
 
 /// New alerts of a rule within a minute.
@@ -143,7 +149,7 @@ impl Limiter {
 
 /// What a rule saw in a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct Sight<'s> {
     pub(super) step: Step,
     pub(super) observed: f64,
     pub(super) expected_min: f64,
@@ -152,6 +158,26 @@ pub(super) struct Sight {
     pub(super) present: f64,
     /// `absence` of a value: why it cannot be read.
     pub(super) availability: Availability,
+    /// How likely it is in quiet time; 1 where nothing is known of that.
+    pub(super) tail_probability: f64,
+    /// The weightiest of the signs that are told together.
+    pub(super) sign: Option<&'s Sign>,
+}
+
+impl Sight<'_> {
+    /// Nothing but a value.
+    pub(super) const fn of(observed: f64) -> Self {
+        Self {
+            step: Step::Stay,
+            observed,
+            expected_min: f64::NEG_INFINITY,
+            expected_max: f64::INFINITY,
+            present: 0.0,
+            availability: Availability::Ok,
+            tail_probability: 1.0,
+            sign: None,
+        }
+    }
 }
 
 impl Rule {
@@ -163,6 +189,7 @@ impl Rule {
             Test::Baseline(_) => Memory::Baselines(zeroed(rows)?),
             Test::Exhaustion(_) => Memory::Courses(zeroed(rows)?),
             Test::Standstill(_) => Memory::Heartbeats(zeroed(rows)?),
+            Test::Unusual(_) => Memory::Slots(zeroed(rows)?),
             _ => Memory::None,
         };
         Ok(())
@@ -176,6 +203,7 @@ impl Rule {
                 Test::Baseline(_) => size_of::<Baseline>(),
                 Test::Exhaustion(_) => size_of::<Course>(),
                 Test::Standstill(_) => size_of::<Heartbeat>(),
+                Test::Unusual(_) => size_of::<u32>(),
                 _ => 0,
             }
     }
@@ -200,6 +228,8 @@ impl Rule {
                 heartbeats[row].withdraw(&mut self.record);
                 heartbeats[row] = bytemuck::Zeroable::zeroed();
             }
+            // Given back by `Watch` when it sees another generation.
+            Memory::Slots(_) => {}
         }
     }
 
@@ -208,7 +238,7 @@ impl Rule {
         match &mut self.memory {
             Memory::Courses(courses) => courses[row].withdraw(&mut self.record),
             Memory::Heartbeats(heartbeats) => heartbeats[row].withdraw(&mut self.record),
-            Memory::None | Memory::Windows(_) | Memory::Baselines(_) => {}
+            Memory::None | Memory::Windows(_) | Memory::Baselines(_) | Memory::Slots(_) => {}
         }
     }
 
@@ -228,7 +258,7 @@ impl Rule {
         table: &Table,
         frame: &Frame,
         roster: &Roster,
-    ) -> Option<Sight> {
+    ) -> Option<Sight<'static>> {
         let row = entity.row as usize;
         if let Test::Absence(Missing::Value) = self.test {
             return self.judge_missing(tick, row, table);
@@ -244,14 +274,7 @@ impl Rule {
             None => true,
         };
         let elapsed_ns = series.advance(at_ns, &self.patience)?;
-        let mut sight = Sight {
-            step: Step::Stay,
-            observed: value,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            present: value,
-            availability: Availability::Ok,
-        };
+        let mut sight = Sight { present: value, ..Sight::of(value) };
         let mut began_ns = 0;
         let mut forecast = None;
         let verdict = match (&self.test, &mut self.memory) {
@@ -311,7 +334,9 @@ impl Rule {
                 | Test::Baseline(_)
                 | Test::Exhaustion(_)
                 | Test::Standstill(_)
-                | Test::Gone(_),
+                | Test::Gone(_)
+                | Test::Unusual(_)
+                | Test::UnusualTogether,
                 _,
             ) => return None,
         };
@@ -334,7 +359,7 @@ impl Rule {
         Some(sight)
     }
 
-    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight> {
+    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight<'static>> {
         let series = &mut self.series[row];
         let elapsed_ns = series.advance(tick.mono_ns, &self.patience)?;
         let slots = self.expression.sum.iter().chain(&self.expression.over);
@@ -355,14 +380,8 @@ impl Rule {
             _ => verdict(series.flags & SEEN != 0),
         };
         let step = series.step(verdict, elapsed_ns, elapsed_ns, &self.patience);
-        Some(Sight {
-            step,
-            observed: nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            present: 0.0,
-            availability: worst,
-        })
+        let silent_s = nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9;
+        Some(Sight { step, availability: worst, ..Sight::of(silent_s) })
     }
 
     /// Whether the row fires but was held back.
@@ -380,7 +399,7 @@ fn verdict(bad: bool) -> Verdict {
 
 impl Expression {
     /// The value and the newest stamp in it; `None` when any part of it cannot be trusted.
-    fn sample(&self, table: &Table) -> Option<(f64, u64)> {
+    pub(super) fn sample(&self, table: &Table) -> Option<(f64, u64)> {
         let sum = |slots: &[u16], rate| {
             slots.iter().try_fold((0.0, 0), |(sum, at_ns), slot| {
                 let (value, read_at_ns) = if rate { table.rate(*slot) } else { table.value(*slot) }?;
@@ -406,7 +425,13 @@ impl Expression {
 
 impl Guard {
     /// Whether the condition holds; `None` when it cannot be read.
-    fn holds(&self, entity: Entity, table: &Table, frame: &Frame, roster: &Roster) -> Option<bool> {
+    pub(super) fn holds(
+        &self,
+        entity: Entity,
+        table: &Table,
+        frame: &Frame,
+        roster: &Roster,
+    ) -> Option<bool> {
         let (stored, value) = match &self.place {
             GuardPlace::Row(slot, rate) => {
                 let (value, _) = if *rate { table.rate(*slot) } else { table.value(*slot) }?;

@@ -14,3 +14,4 @@ mod predictions;
 mod refusals;
 mod shipped;
 mod signals;
+mod unusual;
