@@ -31,6 +31,7 @@ pub(super) fn write(row: &mut RowWriter<'_>, detector: &Detector) {
     row.set_u64(agent::STANDSTILLS_MADE, stopped.made);
     row.set_u64(agent::STANDSTILLS_TRUE, stopped.came_true);
     row.set_u64(agent::STANDSTILLS_FALSE, stopped.came_to_nothing);
+    row.set_u64(agent::STANDSTILLS_OPEN, stopped.open());
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a part of a whole")]

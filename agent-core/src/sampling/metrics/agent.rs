@@ -50,4 +50,5 @@ super::metrics! { Agent, "agent", "AGENT";
     STANDSTILLS_MADE = 46, "standstills_told", Counter, Count, Agent, "any", "Times a standstill rule told that something has stopped.";
     STANDSTILLS_TRUE = 47, "standstills_true", Counter, Count, Agent, "any", "Of these, so many stood still for the rule's horizon.";
     STANDSTILLS_FALSE = 48, "standstills_false", Counter, Count, Agent, "any", "Of these, so many moved again before.";
+    STANDSTILLS_OPEN = 49, "standstills_open", Gauge, Count, Agent, "any", "Of these, so many are not decided yet.";
 }
