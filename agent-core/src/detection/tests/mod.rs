@@ -10,6 +10,8 @@ mod every;
 mod harness;
 mod kinds;
 mod life;
+
+mod rates;
 mod refusals;
 mod shipped;
 mod unusual;
