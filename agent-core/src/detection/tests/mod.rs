@@ -10,7 +10,9 @@ mod every;
 mod harness;
 mod kinds;
 mod life;
+
 mod predictions;
+mod rates;
 mod refusals;
 mod shipped;
 mod signals;

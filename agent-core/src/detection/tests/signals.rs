@@ -9,7 +9,7 @@ use crate::sampling::metrics::{MetricId, Scope, agent, vcpu, vm, vmnet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The rules that this is about, and those that a pattern may bring with it.
-const WATCHED: [&str; 16] = [
+const WATCHED: [&str; 17] = [
     "vcpu-exit-flood",
     "vcpu-spinning",
     "vcpu-starved",
@@ -18,6 +18,7 @@ const WATCHED: [&str; 16] = [
     "vm-device-fuzzing",
     "vm-device-storm",
     "vm-emulation-storm",
+    "vm-exit-dense",
     "vm-exit-storm",
     "vm-halt-poll-waste",
     "vm-mining-like",
@@ -102,7 +103,7 @@ impl Guest {
 fn each_pattern_fires_its_own_rules_and_no_others() {
     let busy = [(vm::VCPU_RUN, 1_090_000_000), (vcpu::RUN, 1_090_000_000)];
     let with = |more: &[(MetricId, i64)]| but(&[&busy, more].concat());
-    let patterns: [(&str, Work, u32, &[&str]); 14] = [
+    let patterns: [(&str, Work, u32, &[&str]); 15] = [
         ("ordinary work", ordinary(), 2_000, &[]),
         (
             "a database: all of its CPU, and much I/O",
@@ -129,17 +130,28 @@ fn each_pattern_fires_its_own_rules_and_no_others() {
             1_000,
             &["vmnet-exfiltration-like"],
         ),
-        ("an exit storm", but(&[(vm::KVM_EXITS, 150_000), (vcpu::EXITS, 150_000)]), 60, &["vm-exit-storm"]),
+        (
+            "an exit storm",
+            with(&[(vm::KVM_EXITS, 150_000), (vcpu::EXITS, 150_000)]),
+            25,
+            &["vm-exit-dense", "vm-exit-storm"],
+        ),
+        (
+            "an exit storm on a full host",
+            but(&[(vm::KVM_EXITS, 12_000), (vcpu::EXITS, 12_000)]),
+            60,
+            &["vm-exit-dense"],
+        ),
         (
             "an exit storm of one vCPU on fast hardware",
-            but(&[(vm::KVM_EXITS, 400_000), (vcpu::EXITS, 400_000)]),
-            60,
-            &["vcpu-exit-flood", "vm-exit-storm"],
+            with(&[(vm::KVM_EXITS, 400_000), (vcpu::EXITS, 400_000)]),
+            25,
+            &["vcpu-exit-flood", "vm-exit-dense", "vm-exit-storm"],
         ),
         (
             "a device that is fuzzed",
-            but(&[(vm::KVM_MMIO_EXITS, 26_000), (vm::KVM_EXITS, 28_000)]),
-            60,
+            with(&[(vm::KVM_MMIO_EXITS, 26_000), (vm::KVM_EXITS, 28_000)]),
+            25,
             &["vm-device-fuzzing", "vm-device-storm"],
         ),
         ("an emulation storm", but(&[(vm::KVM_EMULATIONS, 500_000)]), 60, &["vm-emulation-storm"]),
