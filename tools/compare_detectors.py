@@ -2,10 +2,12 @@
 """Reference implementations of streaming detectors on series in NAB's format: what a sample costs them, and their scores.
 
     compare_detectors.py NAB_DIR OUT_DIR [--samples N]
+    compare_detectors.py --cost < SAMPLES
 
 Needs `pip install river rrcf`. Writes OUT_DIR/NAME/CATEGORY/SERIES.csv for `evaluate --peer`, and prints the CPU time of a
 sample. A random cut forest in Python takes milliseconds a sample: it is timed on the first N samples of each series
-(default 300) and not scored, since its score on these data is published.
+(default 300) and not scored, since its score on these data is published. With --cost only the cost is told, of samples
+read one a line, as `NAME NANOSECONDS`: that is what `cargo bench --bench streaming` asks for.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import collections
 import csv
 import json
 import pathlib
+import sys
 import time
 
 import numpy
@@ -59,12 +62,26 @@ class RandomCutForest:
         return total / len(self.forest)
 
 
+def cost(values):
+    for label, detector in [("half-space-trees", HalfSpaceTrees), ("random-cut-forest", RandomCutForest)]:
+        one = detector()
+        before_ns = time.process_time_ns()
+        for value in values:
+            one.observe(value)
+        print(label, (time.process_time_ns() - before_ns) // max(len(values), 1))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("nab", type=pathlib.Path)
-    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--cost", action="store_true")
+    parser.add_argument("nab", type=pathlib.Path, nargs="?")
+    parser.add_argument("out", type=pathlib.Path, nargs="?")
     parser.add_argument("--samples", type=int, default=300)
     options = parser.parse_args()
+    if options.cost:
+        return cost([float(line) for line in sys.stdin])
+    if not options.nab or not options.out:
+        parser.error("NAB_DIR and OUT_DIR are missing")
     names = sorted(json.loads((options.nab / "windows.json").read_text()))
     for label, detector, limit in [
         ("half-space-trees", HalfSpaceTrees, None),
@@ -85,7 +102,8 @@ def main():
                 lines = (f"{stamp},{score}\n" for (stamp, _), score in zip(rows, scores))
                 path.write_text("timestamp,anomaly_score\n" + "".join(lines))
         print(f"{label}: {spent_ns // samples} ns a sample (CPU time), over {samples} samples")
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -177,8 +177,7 @@ impl Firing {
                 continue;
             }
             let subject = Subject::of_vm(vm, identity, roster);
-            let departed =
-                Departed { rule: index, subject, since_ns: tick.mono_ns, last_ns: tick.mono_ns };
+            let departed = Departed { rule: index, subject, since_ns: tick.mono_ns, last_ns: tick.mono_ns };
             sink.push(departed.fires(rule, tick));
             if self.departed.len() < self.departed.capacity() {
                 self.departed.push(departed);

@@ -7,8 +7,8 @@
 //! scores as `--out` writes them, with the threshold that is best for it. With `--out`, the score of every sample is written too, in the formats that the scorers of these
 //! data read: `nab/CATEGORY/NAME.csv` and `servers/NAME.scores.csv`.
 
-use bartizan_benches::evaluate::nab::{self, PROFILES, Series};
 use bartizan_benches::cpu::thread_ns;
+use bartizan_benches::evaluate::nab::{self, PROFILES, Series};
 use bartizan_benches::evaluate::peers::best;
 use bartizan_benches::evaluate::servers::{self, Server};
 use bartizan_core::detection::streaming::{ALARM_SCORE, Multivariate, Univariate};
@@ -59,7 +59,11 @@ fn options() -> Result<Options, String> {
             "--peer" => options.peers.push(folder()?),
             "--servers" => options.servers.push(folder()?),
             "--out" => options.out = Some(folder()?),
-            _ => return Err("usage: evaluate [--nab DIR [--peer DIR]...]... [--servers DIR]... [--out DIR]".into()),
+            _ => {
+                return Err(
+                    "usage: evaluate [--nab DIR [--peer DIR]...]... [--servers DIR]... [--out DIR]".into()
+                );
+            }
         }
     }
     Ok(options)
@@ -104,7 +108,11 @@ fn evaluate_nab(folder: &Path, peers: &[PathBuf], out: Option<&Path>) -> Result<
     for peer in peers {
         let (threshold, scores) = best(peer, &all)?;
         let scores = scores.map(|score| score.map_or_else(|| "-".into(), |score| format!("{score:.2}")));
-        println!("{}: {} with the threshold that is best here, {threshold:.4}", peer.display(), scores.join(" / "));
+        println!(
+            "{}: {} with the threshold that is best here, {threshold:.4}",
+            peer.display(),
+            scores.join(" / ")
+        );
     }
     Ok(())
 }

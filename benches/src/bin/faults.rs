@@ -44,7 +44,8 @@ fn options(words: &[String]) -> Result<Options, String> {
     let mut options = Options { repetitions: 4, seed: 1, short: false };
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|word| word.parse().ok()).ok_or(format!("{word} wants a number"));
+        let mut number =
+            || words.next().and_then(|word| word.parse().ok()).ok_or(format!("{word} wants a number"));
         match word.as_str() {
             "--repetitions" => options.repetitions = number()?,
             "--seed" => options.seed = number()?,
@@ -66,7 +67,9 @@ fn run(options: &Options) -> Result<bool, String> {
     let mut leaks = resources.iter().map(|resource| Leak::start(*resource)).collect::<Result<Vec<_>, _>>()?;
     let mut stage = Stage::start()?;
     stage.wait_for_vms(victims.len() + leaks.len())?;
-    if options.short { short(&mut stage, &mut victims, &mut leaks, &mut dice) } else {
+    if options.short {
+        short(&mut stage, &mut victims, &mut leaks, &mut dice)
+    } else {
         full(options, &mut stage, &mut victims, &mut leaks, &mut dice)
     }
 }
@@ -76,7 +79,13 @@ fn beside(leaks: &mut [Leak]) -> Vec<&mut dyn Beside> {
 }
 
 /// Quiet time, with a burst of work now and then.
-fn rest(stage: &mut Stage, victims: &[Victim], leaks: &mut [Leak], dice: &mut Dice, time: Duration) -> Result<(), String> {
+fn rest(
+    stage: &mut Stage,
+    victims: &[Victim],
+    leaks: &mut [Leak],
+    dice: &mut Dice,
+    time: Duration,
+) -> Result<(), String> {
     let mut left = time;
     while !left.is_zero() {
         let part = left.min(Duration::from_secs(5));
@@ -95,7 +104,12 @@ fn full(
     leaks: &mut [Leak],
     dice: &mut Dice,
 ) -> Result<bool, String> {
-    println!("learning for {} s: {} VMs, seed {}", LEARN.as_secs(), victims.len() + leaks.len(), options.seed);
+    println!(
+        "learning for {} s: {} VMs, seed {}",
+        LEARN.as_secs(),
+        victims.len() + leaks.len(),
+        options.seed
+    );
     rest(stage, victims, leaks, dice, LEARN)?;
     let mut outcomes = Vec::new();
     let mut leaked_from = vec![stage.tick(); leaks.len()];
@@ -131,7 +145,11 @@ fn full(
     let (table, in_time, coverage) = report::predictions(&foretold);
     println!("{table}");
     let (of_vms, of_host) = stage.false_alarms();
-    println!("watched for {} min; alerts that no fault explains: {}", stage.watched().as_secs() / 60, of_vms.len());
+    println!(
+        "watched for {} min; alerts that no fault explains: {}",
+        stage.watched().as_secs() / 60,
+        of_vms.len()
+    );
     for alert in of_vms.iter().chain(&of_host) {
         println!("  tick {} {}: {}", alert.tick, alert.rule, alert.message);
     }
@@ -158,7 +176,12 @@ fn full(
 }
 
 /// What needs nothing learned; a leak runs beside, and is told with an interval that holds its end.
-fn short(stage: &mut Stage, victims: &mut [Victim], leaks: &mut [Leak], dice: &mut Dice) -> Result<bool, String> {
+fn short(
+    stage: &mut Stage,
+    victims: &mut [Victim],
+    leaks: &mut [Leak],
+    dice: &mut Dice,
+) -> Result<bool, String> {
     for leak in leaks.iter_mut() {
         leak.begin(dice)?;
     }
@@ -180,7 +203,11 @@ fn short(stage: &mut Stage, victims: &mut [Victim], leaks: &mut [Leak], dice: &m
     for leak in leaks.iter_mut() {
         let told = leak.told();
         is_told &= told.is_some();
-        println!("{}: {}", leak.name(), told.map_or("nothing was said".to_owned(), |(alert, _)| alert.message.to_string()));
+        println!(
+            "{}: {}",
+            leak.name(),
+            told.map_or("nothing was said".to_owned(), |(alert, _)| alert.message.to_string())
+        );
         leak.stop()?;
     }
     Ok(detected >= DETECTED_MIN && delay_ticks <= 5.0 && is_told)

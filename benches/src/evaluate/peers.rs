@@ -22,7 +22,9 @@ pub fn best(folder: &Path, series: &[Series]) -> Result<(f64, [Option<f64>; 3]),
     for step in 0..THRESHOLDS {
         // Closer together the higher they are: that is where alarms are few.
         let rest = pooled.len() * (THRESHOLDS - step) * (THRESHOLDS - step) / (THRESHOLDS * THRESHOLDS * 2);
-        let Some(threshold) = pooled.get(pooled.len() - 1 - rest.min(pooled.len() - 1)).copied() else { continue };
+        let Some(threshold) = pooled.get(pooled.len() - 1 - rest.min(pooled.len() - 1)).copied() else {
+            continue;
+        };
         let tally = series.iter().zip(&scores).fold(Tally::default(), |sum, (series, scores)| {
             let alarms: Vec<usize> = (0..scores.len()).filter(|row| scores[*row] >= threshold).collect();
             sum.with(series.tally(&alarms))
@@ -33,7 +35,8 @@ pub fn best(folder: &Path, series: &[Series]) -> Result<(f64, [Option<f64>; 3]),
             best = Some((standard, threshold, by_profile));
         }
     }
-    best.map(|(_, threshold, by_profile)| (threshold, by_profile)).ok_or_else(|| "there are no scores".to_owned())
+    best.map(|(_, threshold, by_profile)| (threshold, by_profile))
+        .ok_or_else(|| "there are no scores".to_owned())
 }
 
 fn read(path: &Path, length: usize) -> Result<Vec<f64>, String> {
@@ -42,7 +45,11 @@ fn read(path: &Path, length: usize) -> Result<Vec<f64>, String> {
     let score = |line: &str| line.rsplit(',').next().and_then(|word| word.trim().parse().ok());
     let scores: Option<Vec<f64>> = text.lines().skip(1).map(score).collect();
     let scores = scores.ok_or_else(|| wrong(&"a score that is no number"))?;
-    if scores.len() == length { Ok(scores) } else { Err(wrong(&format!("{} scores for {length} samples", scores.len()))) }
+    if scores.len() == length {
+        Ok(scores)
+    } else {
+        Err(wrong(&format!("{} scores for {length} samples", scores.len())))
+    }
 }
 
 #[cfg(test)]

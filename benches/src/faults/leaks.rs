@@ -177,11 +177,17 @@ impl Leak {
         let seconds = self.resource.lasts(dice);
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(own);
-        command.args(["--leak", self.resource.name(), &seconds.to_string(), &dice.below(1 << 32).to_string()]);
+        command.args([
+            "--leak",
+            self.resource.name(),
+            &seconds.to_string(),
+            &dice.below(1 << 32).to_string(),
+        ]);
         if let Place::Disk(disk) = &self.place {
             command.arg(disk.filler());
         }
-        let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("start the leak: {error}"))?;
+        let child =
+            command.stdin(Stdio::null()).spawn().map_err(|error| format!("start the leak: {error}"))?;
         if let Place::Cgroup(cgroup) = &self.place {
             told(cgroup.add(child.id()))?;
         }
@@ -220,13 +226,16 @@ impl Leak {
         match &self.place {
             Place::Disk(disk) => {
                 let room = nix::sys::statvfs::statvfs(disk.0.path()).map_err(|errno| errno.to_string())?;
-                let float = |blocks: u64| u32::try_from(blocks).map(f64::from).map_err(|error| error.to_string());
+                let float =
+                    |blocks: u64| u32::try_from(blocks).map(f64::from).map_err(|error| error.to_string());
                 Ok(1.0 - float(room.blocks_available())? / float(room.blocks())?)
             }
             Place::Cgroup(cgroup) if self.resource == Resource::Memory => {
                 let stat = told(cgroup.read("memory.stat"))?;
-                let of = |key: &str| stat.lines().find_map(|line| line.strip_prefix(key)).map_or(Ok(0.0), number);
-                let limit = f64::from(u32::try_from(MEMORY_LIMIT_MIB << 20).map_err(|error| error.to_string())?);
+                let of =
+                    |key: &str| stat.lines().find_map(|line| line.strip_prefix(key)).map_or(Ok(0.0), number);
+                let limit =
+                    f64::from(u32::try_from(MEMORY_LIMIT_MIB << 20).map_err(|error| error.to_string())?);
                 Ok((of("total_rss ")? + of("total_shmem ")?) / limit)
             }
             Place::Cgroup(cgroup) => {
@@ -294,7 +303,8 @@ pub fn leak(words: &[String]) -> Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(|errno| errno.to_string())?;
     let mut held = Vec::new();
     let mut file = filler.first().map(File::create).transpose().map_err(|error| error.to_string())?;
-    let resource = Resource::ALL.into_iter().find(|known| known.name() == resource).ok_or("no such resource")?;
+    let resource =
+        Resource::ALL.into_iter().find(|known| known.name() == resource).ok_or("no such resource")?;
     // Ten steps a second, each between half and one and a half times as large as the middle one.
     let per_step = |whole: u64| whole / (seconds * 10);
     loop {

@@ -28,7 +28,9 @@ pub fn steps(outcomes: &[Outcome]) -> (String, f64, f64) {
         }
         let delays = delays(of.iter().copied());
         let delay = match (delays.first(), delays.last()) {
-            (Some(least), Some(most)) => format!("{} ({least:.0} to {most:.0})", shown(crate::median(&delays))),
+            (Some(least), Some(most)) => {
+                format!("{} ({least:.0} to {most:.0})", shown(crate::median(&delays)))
+            }
             _ => "-".to_owned(),
         };
         let (name, detected) = (fault.name(), delays.len());
@@ -54,7 +56,8 @@ fn shown(value: f64) -> String {
 
 fn delays<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Vec<f64> {
     let ticks = outcomes.filter_map(|outcome| outcome.delay_ticks);
-    let mut delays: Vec<f64> = ticks.map(|ticks| f64::from(u32::try_from(ticks).unwrap_or(u32::MAX))).collect();
+    let mut delays: Vec<f64> =
+        ticks.map(|ticks| f64::from(u32::try_from(ticks).unwrap_or(u32::MAX))).collect();
     delays.sort_by(f64::total_cmp);
     delays
 }

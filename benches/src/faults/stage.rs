@@ -44,7 +44,12 @@ impl Stage {
     pub fn wait_for_vms(&mut self, count: usize) -> Result<(), String> {
         let begun = Instant::now();
         let ours = |agent: &Agent| {
-            agent.reader().vms().iter().filter(|vm| vm.name.starts_with(PREFIX) && !vm.vcpus.is_empty()).count()
+            agent
+                .reader()
+                .vms()
+                .iter()
+                .filter(|vm| vm.name.starts_with(PREFIX) && !vm.vcpus.is_empty())
+                .count()
         };
         while ours(&self.agent) < count {
             if begun.elapsed() > Duration::from_mins(1) {
@@ -95,9 +100,8 @@ impl Stage {
 
     /// What a VM's alerts from one tick to another are about is the fault, and no false alarm.
     pub fn excuse(&mut self, vm: &str, from_tick: u64, to_tick: u64) {
-        let excused = |alert: &&Alert| {
-            alert.subject.as_str() == vm && (from_tick..=to_tick).contains(&alert.tick)
-        };
+        let excused =
+            |alert: &&Alert| alert.subject.as_str() == vm && (from_tick..=to_tick).contains(&alert.tick);
         let keys: Vec<_> = self.said.iter().filter(excused).map(key).collect();
         self.excused.extend(keys);
     }

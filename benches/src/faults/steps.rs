@@ -163,7 +163,8 @@ impl Victim {
     /// When it cannot be injected.
     pub fn inject(&mut self, stage: &mut Stage, beside: &mut [&mut dyn Beside]) -> Result<Outcome> {
         let name = self.name.clone();
-        let before = if self.fault == Fault::CrashLoop { self.crash_twice(stage, beside)? } else { stage.tick() };
+        let before =
+            if self.fault == Fault::CrashLoop { self.crash_twice(stage, beside)? } else { stage.tick() };
         let undo = self.begin()?;
         let from_tick = stage.tick();
         let about = |alert: &Alert| {

@@ -10,7 +10,6 @@ mod every;
 mod harness;
 mod kinds;
 mod life;
-
 mod predictions;
 mod rates;
 mod refusals;

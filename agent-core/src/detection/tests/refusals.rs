@@ -90,11 +90,7 @@ fn every_kind_of_mistake_in_a_rule_is_told_with_its_line_and_cure() {
             "4:9: rule \"w\": `times` is 9; allowed are 2 to 8",
         ),
         ("name = \"w\"\nkind = \"gone\"\ntimes = 3\n", "", "1:1: rule \"w\": `within_s` is missing"),
-        (
-            "name = \"w\"\nkind = \"gone\"\nwithin_s = 60\n",
-            "",
-            "4:12: rule \"w\": `within_s` needs `times`",
-        ),
+        ("name = \"w\"\nkind = \"gone\"\nwithin_s = 60\n", "", "4:12: rule \"w\": `within_s` needs `times`"),
         (
             "name = \"w\"\nkind = \"spike\"\n",
             wait,

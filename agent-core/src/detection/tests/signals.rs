@@ -93,7 +93,9 @@ impl Guest {
             }
             let alerts = self.host.judge();
             let fires = alerts.iter().filter(|alert| alert.state == AlertState::Firing);
-            fired.extend(fires.map(|alert| alert.rule.to_string()).filter(|rule| WATCHED.contains(&rule.as_str())));
+            fired.extend(
+                fires.map(|alert| alert.rule.to_string()).filter(|rule| WATCHED.contains(&rule.as_str())),
+            );
         }
         fired
     }
@@ -113,13 +115,21 @@ fn each_pattern_fires_its_own_rules_and_no_others() {
         ),
         (
             "a download: much comes in, hardly anything goes out",
-            but(&[(vmnet::TRANSMIT, 60_000_000), (vmnet::TRANSMIT_PACKETS, 6_000), (vmnet::RECEIVE, 900_000)]),
+            but(&[
+                (vmnet::TRANSMIT, 60_000_000),
+                (vmnet::TRANSMIT_PACKETS, 6_000),
+                (vmnet::RECEIVE, 900_000),
+            ]),
             1_000,
             &[],
         ),
         (
             "a web server: much goes out, and requests come in",
-            but(&[(vmnet::RECEIVE, 9_000_000), (vmnet::TRANSMIT, 2_000_000), (vm::IO_CHARS_WRITTEN, 9_000_000)]),
+            but(&[
+                (vmnet::RECEIVE, 9_000_000),
+                (vmnet::TRANSMIT, 2_000_000),
+                (vm::IO_CHARS_WRITTEN, 9_000_000),
+            ]),
             1_000,
             &[],
         ),

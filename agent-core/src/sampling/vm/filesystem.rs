@@ -53,7 +53,8 @@ pub(super) fn fail(availability: Availability, info: &VmInfo, values: &mut Vec<V
 /// Size and room, in bytes, of the file system that holds an image; `Unsupported` for one that is a device itself, or
 /// whose file system is not local.
 fn room(process: &Path, image: &Path, mounts: &[u8]) -> Result<(i64, i64), Availability> {
-    let kind = filesystem_of(mounts, image.as_os_str().as_encoded_bytes()).ok_or(Availability::Unsupported)?;
+    let kind =
+        filesystem_of(mounts, image.as_os_str().as_encoded_bytes()).ok_or(Availability::Unsupported)?;
     if !LOCAL.contains(&kind) {
         return Err(Availability::Unsupported);
     }
@@ -61,7 +62,8 @@ fn room(process: &Path, image: &Path, mounts: &[u8]) -> Result<(i64, i64), Avail
     let read = || {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         let file = open(&process.join("root").join(below), flags, Mode::empty())?;
-        let is_image = SFlag::from_bits_truncate(fstat(&file)?.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
+        let is_image =
+            SFlag::from_bits_truncate(fstat(&file)?.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
         Ok(is_image.then(|| fstatvfs(&file)).transpose()?)
     };
     let room = read().map_err(|errno: Errno| Availability::from_errno(errno))?;
@@ -86,7 +88,9 @@ fn filesystem_of<'m>(mounts: &'m [u8], path: &[u8]) -> Option<&'m [u8]> {
             && (point == b"/" || path.len() == point.len() || path.get(point.len()) == Some(&b'/'));
         if holds && best.is_none_or(|(length, _)| point.len() >= length) {
             best = Some((point.len(), kind));
-        } else if point.contains(&b'\\') && path.starts_with(&point[..point.iter().position(|b| *b == b'\\')?]) {
+        } else if point.contains(&b'\\')
+            && path.starts_with(&point[..point.iter().position(|b| *b == b'\\')?])
+        {
             return None;
         }
     }
