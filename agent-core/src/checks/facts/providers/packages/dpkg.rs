@@ -1,23 +1,23 @@
 //! The packages that dpkg has installed.
 
+use super::index;
 use crate::checks::fact::{Found, Unavailable};
-use crate::checks::facts::Gather;
-use crate::checks::parse::files::dpkg;
+use crate::checks::facts::{Gather, Texts};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
 /// A host with everything Debian has would stay below this.
-const STATUS_BYTES_MAX: usize = 64 << 20;
+const STATUS_BYTES_MAX: u64 = 64 << 20;
 const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 
 /// One installed package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Package {
-    pub architecture: Box<str>,
-    pub version: Box<str>,
-    pub source: Box<str>,
-    pub source_version: Box<str>,
+    pub architecture: Arc<str>,
+    pub version: Arc<str>,
+    pub source: Arc<str>,
+    pub source_version: Arc<str>,
 }
 
 /// Installed packages by name; one name may be there for several architectures.
@@ -29,18 +29,22 @@ pub(super) struct Installed(pub HashMap<Box<str>, Vec<Package>>);
 /// # Errors
 /// Where it cannot be read, or the host keeps its packages elsewhere.
 pub(super) fn installed(gather: &Gather) -> Result<Arc<Installed>, Unavailable> {
-    let read = gather.document(STATUS, STATUS_BYTES_MAX, |bytes| {
+    let read = gather.looked_through(STATUS, |file| {
         let mut all = Installed::default();
-        for package in dpkg::packages(bytes) {
-            let package = package.map_err(|error| Unavailable::Malformed(error.to_string()))?;
-            let (true, Some(version)) = (package.is_present(), package.version) else { continue };
-            all.0.entry(package.name.into()).or_default().push(Package {
-                architecture: package.architecture.into(),
-                version: version.into(),
-                source: package.source.into(),
-                source_version: package.source_version.unwrap_or(version).into(),
+        let mut texts = Texts::default();
+        index::pieces(file, STATUS_BYTES_MAX, &mut |package| {
+            let (true, Some(version)) = (package.is_present(), package.version) else { return };
+            let packages = all.0.entry(package.name.into()).or_default();
+            packages.reserve_exact(1);
+            // Most packages have the version of their source, and many the source of others.
+            packages.push(Package {
+                architecture: texts.get(package.architecture),
+                version: texts.get(version),
+                source: texts.get(package.source),
+                source_version: texts.get(package.source_version.unwrap_or(version)),
             });
-        }
+        })?;
+        all.0.shrink_to_fit();
         Ok(all)
     });
     match read {
