@@ -9,7 +9,9 @@ use std::sync::Arc;
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
 /// A host with everything Debian has would stay below this.
 const STATUS_BYTES_MAX: u64 = 64 << 20;
-const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+/// Where rpm keeps its database, and what it is called: SQLite, ndb, and Berkeley DB before them.
+const RPM_FOLDERS: [&str; 2] = ["/usr/lib/sysimage/rpm", "/var/lib/rpm"];
+const RPM_FILES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 
 /// One installed package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +50,17 @@ pub(super) fn installed(gather: &Gather) -> Result<Arc<Installed>, Unavailable> 
         Ok(all)
     });
     match read {
-        Err(Unavailable::Absent) if RPM.iter().any(|path| gather.meta(path).is_ok()) => {
-            Err(Unavailable::NotExposed("its packages are rpm's, whose database is not read".to_owned()))
-        }
+        Err(Unavailable::Absent) => Err(of_rpm(gather).unwrap_or(Unavailable::Absent)),
         read => read,
     }
+}
+
+/// What is to be said of packages on a host that has rpm's in place of dpkg's.
+pub(in super::super) fn of_rpm(gather: &Gather) -> Option<Unavailable> {
+    let files = RPM_FOLDERS.iter().flat_map(|folder| RPM_FILES.map(|file| format!("{folder}/{file}")));
+    let file = files.into_iter().find(|path| gather.meta(path).is_ok())?;
+    let why = format!("{file} has this host's packages, and rpm's databases are not read in this version");
+    Some(Unavailable::NotExposed(why))
 }
 
 /// `package:NAME`
@@ -81,7 +89,10 @@ mod tests {
             (tree.told(version, "gone"), tree.told(version, "never")),
             ("!absent".into(), "!absent".into())
         );
-        assert_eq!(Tree::new(&[("var/lib/rpm/rpmdb.sqlite", "x")]).told(version, "qemu"), "!not-exposed");
+        let rpm = Tree::new(&[("var/lib/rpm/rpmdb.sqlite", "x")]);
+        assert_eq!(rpm.told(version, "qemu"), "!not-exposed");
+        let why = of_rpm(&rpm.gather()).map(|why| why.to_string()).unwrap_or_default();
+        assert!(why.contains("/var/lib/rpm/rpmdb.sqlite has"), "{why}");
         assert_eq!(Tree::new(&[]).told(version, "qemu"), "!absent");
     }
 }

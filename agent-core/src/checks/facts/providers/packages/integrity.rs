@@ -43,7 +43,8 @@ pub(super) fn changed(gather: &Gather, _: &str) -> Found {
         Ok(names) => names,
         Err(Unavailable::Absent) => {
             let why = "the host's packages are not dpkg's".to_owned();
-            return Found::unavailable(Unavailable::NotExposed(why), INFO);
+            let why = super::dpkg::of_rpm(gather).unwrap_or(Unavailable::NotExposed(why));
+            return Found::unavailable(why, INFO);
         }
         Err(why) => return Found::unavailable(why, INFO),
     };

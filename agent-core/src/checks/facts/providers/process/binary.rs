@@ -1,6 +1,6 @@
 //! The program that runs a VM: which it is, who could put another in its place, and how it was built.
 
-use super::super::packages::md5_of;
+use super::super::packages::{md5_of, of_rpm};
 use super::namespaces::behind;
 use super::of_process;
 use crate::checks::fact::{Found, Unavailable};
@@ -173,7 +173,8 @@ fn listed(gather: &Gather, path: &str) -> Result<Option<(String, String)>, Unava
     let lists = match gather.names(INFO, ".md5sums") {
         Ok(lists) => lists,
         Err(Unavailable::Absent) => {
-            return Err(Unavailable::NotExposed("this host has no dpkg database".to_owned()));
+            let why = Unavailable::NotExposed("this host has no dpkg database".to_owned());
+            return Err(of_rpm(gather).unwrap_or(why));
         }
         Err(why) => return Err(why),
     };
