@@ -58,7 +58,7 @@ impl Fixture {
             "" => (None, &self.host, "host".to_owned()),
             _ => (Some(&self.id), &self.tenant, hex(&self.id)),
         };
-        let proofs = prove(self.disk(), ORIGIN, id).unwrap();
+        let proofs = prove(self.disk(), ORIGIN, id).unwrap().unwrap();
         (found, proofs, key, self.folder.path().join(format!("logs/{name}/checkpoint")))
     }
 }

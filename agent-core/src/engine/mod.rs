@@ -16,6 +16,7 @@ mod link;
 mod notice;
 mod planner;
 mod reader;
+mod recorder;
 mod rounds;
 mod rows;
 mod runner;
@@ -29,6 +30,7 @@ pub use checks::Checks;
 pub use directory::HostInfo;
 pub use planner::Planner;
 pub use reader::{Cost, Reader};
+pub use recorder::Recorder;
 pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
 pub use wakes::{Wakes, Woken};
@@ -91,6 +93,7 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let directory =
         Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), wakes_too, checks_wake));
 
+    directory.series.store(detector.series(), std::sync::atomic::Ordering::Relaxed);
     let reader =
         Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), board, clock.clone());
     let counters = Arc::clone(&directory.counters);

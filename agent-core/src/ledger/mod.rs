@@ -57,10 +57,12 @@
 mod base64;
 pub mod checkpoint;
 mod commit;
+mod cursor;
 mod disk;
 mod error;
 mod frame;
 pub mod heads;
+mod keeper;
 pub mod keys;
 mod log;
 pub mod merkle;
@@ -71,17 +73,24 @@ mod record;
 mod recover;
 mod seal;
 mod segment;
+mod status;
 mod store;
 mod tiles;
 mod trail;
 pub mod verify;
 
-pub use commit::{Health, Ledger, Opened, Status, Ticket};
+pub use commit::{Ledger, Opened, Ticket};
+pub use cursor::Cursor;
+pub(crate) use disk::Files;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};
-pub use record::{DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, Start, Stop, decode};
+pub use keeper::{Keeper, Rounds, Upkeep};
+pub use record::{
+    DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, SetAside, Start, Stop, decode,
+};
 pub use seal::{Keep, UNSIGNED_MAX};
+pub use status::{Health, Status};
 pub use store::Sizes;
 pub use trail::{leaves, read};
 

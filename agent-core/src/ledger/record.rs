@@ -41,8 +41,32 @@ impl Kind {
     pub const PRUNED: Self = Self(14);
     /// A tenant's log begins: [`LogBegin`], always the first record of a tenant.
     pub const LOG: Self = Self(15);
+    /// A damaged trail was set aside, and this one begins behind it: [`SetAside`].
+    pub const SET_ASIDE: Self = Self(16);
+    /// How far a receiver of notices has come.
+    pub const DELIVERY: Self = Self(17);
+    /// A party's claim on a resource changed.
+    pub const CLAIM: Self = Self(18);
+    /// An agent became the active one, under a fencing token.
+    pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
+
+    /// Whether the ledger itself appends such records, rather than whoever has it open.
+    #[must_use]
+    pub fn is_of_the_ledger(self) -> bool {
+        [
+            Self::START,
+            Self::STOP,
+            Self::LOSS,
+            Self::DISK,
+            Self::HEADS,
+            Self::HAND_OVER,
+            Self::PRUNED,
+            Self::LOG,
+        ]
+        .contains(&self)
+    }
 
     /// A word for it.
     #[must_use]
@@ -63,6 +87,10 @@ impl Kind {
             Self::HAND_OVER => "hand-over",
             Self::PRUNED => "pruned",
             Self::LOG => "log",
+            Self::SET_ASIDE => "set-aside",
+            Self::DELIVERY => "delivery",
+            Self::CLAIM => "claim",
+            Self::LEASE => "lease",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
@@ -159,6 +187,29 @@ pub struct Pruned {
 pub struct LogBegin {
     /// The id that stands for the tenant where others may look.
     pub id: Hash,
+}
+
+/// A damaged trail was set aside; the second record of the one that begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The name that the damaged ledger's folder has since, beside this one.
+    pub folder: String,
+    /// Its origin.
+    pub origin: String,
+    /// The file that is damaged, below its folder.
+    pub path: String,
+    /// Where in it, in bytes.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: String,
+    /// The number of the record after the last good one before the damage.
+    pub next: u64,
+    /// Leaves of the host's log up to there, and the root of its tree: its last good head.
+    pub tree_size: u64,
+    /// See `tree_size`.
+    pub root: Hash,
+    /// Leaves that the last checkpoint on the disk covers; 0 when there is none that can be read.
+    pub signed_size: u64,
 }
 
 /// The bytes of one of the types above.

@@ -193,6 +193,10 @@ impl Seen {
         }
     }
 
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     pub(super) fn view(&self, finding: &Finding) -> btz_finding {
         let vm = finding.subject.vm();
         let (name, tenant) = vm.map_or(("", ""), |vm| (vm.name.as_str(), vm.tenant.as_str()));

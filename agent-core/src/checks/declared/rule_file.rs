@@ -1,7 +1,7 @@
 //! Rule files: TOML with a `[[rule]]` table for each. A rule that is broken does not stop the others.
 
 use super::rule::Rule;
-use crate::config::nearest;
+use crate::config::{in_short, line_of, nearest};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ impl RuleSet {
             Ok(rule) => rule,
             Err(error) => {
                 let line = error.span().map_or(line, |span| line_of(text, span.start));
-                return self.problems.push(problem(line, name, in_words(error.message())));
+                return self.problems.push(problem(line, name, in_short(error.message())));
             }
         };
         if let Some((key, message)) = rule.mistake(codes) {
@@ -184,22 +184,6 @@ fn depth(value: &DeValue<'_>) -> usize {
         DeValue::Array(array) => array.iter().map(|value| depth(value.get_ref())).max().unwrap_or(0),
         _ => 0,
     }
-}
-
-fn line_of(text: &str, byte: usize) -> usize {
-    memchr::memchr_iter(b'\n', &text.as_bytes()[..byte.min(text.len())]).count() + 1
-}
-
-/// The deserialiser's words, with a suggestion where a key is nearly one that is known.
-fn in_words(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if message.starts_with("unknown field")
-        && let Some((key, known)) = quoted.split_first()
-        && let Some(like) = nearest(key, known.iter().copied())
-    {
-        return format!("unknown key `{key}`; did you mean `{like}`?");
-    }
-    message.to_owned()
 }
 
 #[cfg(test)]

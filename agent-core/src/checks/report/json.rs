@@ -17,6 +17,7 @@
 use crate::checks::declared::Rule;
 use crate::checks::fact::Fact;
 use crate::checks::finding::{Finding, Outcome, Subject};
+use crate::checks::{Change, RuleSet};
 use serde_json::{Value, json};
 
 /// A finding; `rule` is its declaration, `None` for a rule that is broken.
@@ -47,6 +48,18 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
             json!({ "verdict": verdict.name(), "observed": observed })
         }),
         "flaps": finding.flaps,
+    })
+}
+
+/// A change of a finding: `type` is `finding`, with `sequence`, `change` and the `finding` as it is now.
+#[must_use]
+pub fn change(change: &Change, rules: &RuleSet) -> Value {
+    let rule = rules.find(&change.finding.rule).map(|(_, rule)| rule);
+    json!({
+        "type": "finding",
+        "sequence": change.sequence,
+        "change": change.kind.name(),
+        "finding": finding(&change.finding, rule),
     })
 }
 

@@ -104,7 +104,7 @@ impl Output {
     /// would be the whole report, and nobody may be reading fast enough.
     pub(super) fn finding(&mut self, change: &Change, rules: &RuleSet) -> io::Result<()> {
         match &mut self.form {
-            Form::Json(out) => line(out, &json::finding(change, rules)),
+            Form::Json(out) => line(out, &json::change(change, rules)),
             _ => self.say(&findings::change_line(change, self.paint)),
         }
     }
