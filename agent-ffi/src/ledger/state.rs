@@ -79,7 +79,10 @@ size::sized!(btz_ledger_status = 152);
 /// The same as BTZ_LEDGER_STATUS_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
 /// Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.3
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn btz_ledger_status_init(state: *mut btz_ledger_status, struct_size: u32) -> btz_status {
+pub unsafe extern "C" fn btz_ledger_status_init(
+    state: *mut btz_ledger_status,
+    struct_size: u32,
+) -> btz_status {
     // SAFETY: the contract: NULL, or `struct_size` writable bytes.
     entry::plain(std::ptr::null_mut(), || unsafe { size::init(state, struct_size) })
 }

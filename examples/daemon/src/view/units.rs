@@ -1,7 +1,6 @@
 //! Numbers, times and names for people.
 
 use bartizan_core::sampling::metrics::Unit;
-use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar;
 
 /// What stands for a value there is none of.
