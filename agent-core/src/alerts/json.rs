@@ -11,8 +11,8 @@
 
 use super::{Alert, AlertState};
 use crate::checks::report::json::rfc3339;
+use crate::sampling::discovery::identify::uuid_text;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// An alert.
 #[must_use]
@@ -31,7 +31,7 @@ pub fn alert(alert: &Alert) -> Value {
         "rule": alert.rule.as_str(),
         "scope": alert.entity.scope.name(),
         "subject": alert.subject.as_str(),
-        "uuid": (alert.uuid != [0; 16]).then(|| uuid(&alert.uuid)),
+        "uuid": (alert.uuid != [0; 16]).then(|| uuid_text(&alert.uuid)),
         "tenant": (!alert.tenant.is_empty()).then_some(alert.tenant.as_str()),
         "metric": alert.metric.metric().name,
         "observed": finite(alert.observed),
@@ -39,20 +39,6 @@ pub fn alert(alert: &Alert) -> Value {
         "expected_max": finite(alert.expected_max),
         "message": alert.message.as_str(),
     })
-}
-
-/// A UUID in its usual form.
-#[must_use]
-pub fn uuid(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// JSON has no infinity.

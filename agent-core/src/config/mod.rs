@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod files;
 mod fingerprint;
+pub mod incidents;
 mod ledger;
 mod limits;
 mod load;
@@ -20,7 +21,7 @@ pub use ledger::Ledger;
 pub use limits::Limits;
 pub use roots::Roots;
 pub use validate::{RANGES, Range};
-pub(crate) use wording::nearest;
+pub(crate) use wording::{in_short, line_of, nearest};
 
 use crate::sampling::metrics::Source;
 use serde::{Deserialize, Serialize};
@@ -42,12 +43,18 @@ pub struct Config {
     pub roots: Roots,
     /// What the agent may cost.
     pub budget: Budget,
+    /// How much is told of what is unusual.
+    pub detection: Detection,
     /// How alerts are handled.
     pub alerts: Alerts,
     /// Checks of isolation and configuration.
     pub checks: Checks,
     /// Where what is told is recorded first.
     pub ledger: Ledger,
+    /// Incidents.
+    pub incidents: incidents::Incidents,
+    /// Who is told of incidents. A daemon's; a library's host takes them itself.
+    pub deliver: Vec<incidents::Deliver>,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.
@@ -201,6 +208,21 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self { cpu_permille: 50 }
+    }
+}
+
+/// How much is told of what is unusual.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Detection {
+    /// How many alarms a week about this host and its VMs may be false: 0.001 to 10,000. What `unusual-together` rules tell
+    /// is held to it.
+    pub false_alarms_per_host_week: f64,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self { false_alarms_per_host_week: 1.0 }
     }
 }
 

@@ -38,6 +38,7 @@ pub const RANGES: &[Range] = &[
     range("limits.nodes", 1, 1_024, |c| c.limits.nodes),
     range("limits.block_devices", 1, 16_384, |c| c.limits.block_devices),
     range("limits.net_devices", 1, 65_536, |c| c.limits.net_devices),
+    range("limits.series", 0, 1_048_576, |c| c.limits.series),
     range("limits.alerts", 1, 1_048_576, |c| c.limits.alerts),
     range("limits.history_ticks", 0, 3_600, |c| c.limits.history_ticks),
     range("sampling.interval_ms", 10, 60_000, |c| c.sampling.interval_ms),
@@ -53,6 +54,12 @@ pub const RANGES: &[Range] = &[
     range("ledger.size_mib_max", 0, 1_048_576, |c| c.ledger.size_mib_max),
     range("ledger.age_days_max", 0, 36_500, |c| c.ledger.age_days_max),
     range("ledger.reserve_kib", 0, 65_536, |c| c.ledger.reserve_kib),
+    range("incidents.keys_max", 16, 1_048_576, |c| c.incidents.keys_max),
+    range("incidents.incidents_max", 1, 65_536, |c| c.incidents.incidents_max),
+    range("incidents.wait_s", 0, 3_600, |c| c.incidents.wait_s),
+    range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
+    range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
+    range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -78,6 +85,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             mistakes.push(Mistake::at(&path, message));
         }
     }
+    let alarms = config.detection.false_alarms_per_host_week;
+    if !(0.001..=10_000.0).contains(&alarms) {
+        let message =
+            format!("`detection.false_alarms_per_host_week` is {alarms}; allowed are 0.001 to 10000");
+        mistakes.push(Mistake::at(&["detection", "false_alarms_per_host_week"], message));
+    }
     roots(config, &mut mistakes);
     for (key, path) in [("folder", &config.checks.folder), ("waivers", &config.checks.waivers)] {
         if !path.starts_with('/') || path.contains('\0') {
@@ -87,6 +100,10 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     }
     ledger(config, &mut mistakes);
     tenants(config, &mut mistakes);
+    for (index, key, wrong) in super::incidents::mistakes(&config.deliver) {
+        let message = format!("`deliver.{key}` {wrong}");
+        mistakes.push(Mistake::at(&["deliver", &index.to_string(), key], message));
+    }
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
         mistakes.push(Mistake::at(&["rules"], message));

@@ -2,12 +2,13 @@
 
 use super::baseline::Tolerance;
 use super::program::{Expression, Guard, GuardPlace, Memory, Rule, STATES_MAX, TERMS_MAX, Test};
-use super::rule::{Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
+use super::rule::{About, Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
 use super::series::Patience;
+use super::unusual::Habit;
 use super::window::Span;
 use super::wording::Quantity;
 use crate::config::{Config, nearest};
-use crate::sampling::metrics::{Kind, MetricId, Scope, all, vm};
+use crate::sampling::metrics::{Kind, MetricId, Scope, all, host, vm};
 use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
@@ -39,7 +40,11 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
     check_keys(rule)?;
     let scope = scope_of(rule)?;
     let test = test(rule)?;
-    let metric = if rule.kind == RuleKind::Gone { vm::STATE } else { known("metric", &rule.metric)? };
+    let metric = match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => host::CPU_USER,
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => vm::STATE,
+        _ => known("metric", &rule.metric)?,
+    };
     let (expression, quantity) = expression(rule, metric, wanted)?;
     let guard = rule.only_if.as_ref().map(|guard| self::guard(guard, scope, wanted)).transpose()?;
     let summary = if rule.summary.is_empty() { &rule.metric } else { &rule.summary };
@@ -80,13 +85,14 @@ fn check_name(name: &str) -> Result<(), Wrong> {
 
 /// Refuses keys that the rule's kind does not have.
 fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
-    use RuleKind::{Absence, Baseline, Change, Gone, State, Threshold};
-    let not_gone: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline];
-    let used: [(&'static str, bool, &[RuleKind]); 20] = [
-        ("metric", !rule.metric.is_empty(), not_gone),
-        ("plus", !rule.plus.is_empty(), &[Threshold, Change, Absence, Baseline]),
-        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline]),
-        ("of", rule.of.is_some(), &[Threshold, Change, Baseline]),
+    use RuleKind::{Absence, Baseline, Change, Gone, State, Threshold, Unusual, UnusualTogether};
+    let patient: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline];
+    let of_metric: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Unusual];
+    let used: [(&'static str, bool, &[RuleKind]); 22] = [
+        ("metric", !rule.metric.is_empty(), of_metric),
+        ("plus", !rule.plus.is_empty(), &[Threshold, Change, Absence, Baseline, Unusual]),
+        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Unusual]),
+        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Unusual]),
         ("above", rule.above.is_some(), &[Threshold, Change]),
         ("below", rule.below.is_some(), &[Threshold, Change]),
         ("clear", rule.clear.is_some(), &[Threshold]),
@@ -95,14 +101,16 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
         ("missing", rule.missing.is_some(), &[Absence]),
         ("within_s", rule.within_s.is_some(), &[Change]),
         ("relative", rule.relative, &[Change]),
-        ("direction", rule.direction.is_some(), &[Baseline]),
+        ("direction", rule.direction.is_some(), &[Baseline, Unusual]),
         ("sigmas", rule.sigmas.is_some(), &[Baseline]),
-        ("min_change", rule.min_change.is_some(), &[Baseline]),
+        ("min_change", rule.min_change.is_some(), &[Baseline, Unusual]),
         ("min_ratio", rule.min_ratio.is_some(), &[Baseline]),
         ("warm_up_s", rule.warm_up_s.is_some(), &[Baseline]),
         ("half_life_s", rule.half_life_s.is_some(), &[Baseline]),
-        ("for_s", rule.for_s.is_some(), not_gone),
-        ("only_if", rule.only_if.is_some(), not_gone),
+        ("every_s", rule.every_s.is_some(), &[Unusual]),
+        ("about", rule.about.is_some(), &[UnusualTogether]),
+        ("for_s", rule.for_s.is_some(), patient),
+        ("only_if", rule.only_if.is_some(), of_metric),
     ];
     for (key, is_used, kinds) in used {
         if is_used && !kinds.contains(&rule.kind) {
@@ -112,15 +120,20 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
             return Err((Some(key), message));
         }
     }
-    if rule.metric.is_empty() && rule.kind != Gone {
+    if rule.about.is_none() && rule.kind == UnusualTogether {
+        return Err((None, "`about` is missing: \"vm\" or \"host\"".to_owned()));
+    }
+    if rule.metric.is_empty() && !matches!(rule.kind, Gone | UnusualTogether) {
         return Err((None, "`metric` is missing: the name of what it looks at".to_owned()));
     }
     Ok(())
 }
 
 fn scope_of(rule: &RuleConfig) -> Result<Scope, Wrong> {
-    if rule.kind == RuleKind::Gone {
-        return Ok(Scope::Vm);
+    match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => return Ok(Scope::Host),
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => return Ok(Scope::Vm),
+        _ => {}
     }
     let scope = known("metric", &rule.metric)?.scope();
     for (key, names) in [("plus", &rule.plus), ("over", &rule.over)] {
@@ -180,10 +193,10 @@ fn expression(
             return Err((Some("of"), message));
         }
         (_, Some(Of::Rate)) => true,
-        (RuleKind::Threshold | RuleKind::Change | RuleKind::Baseline | RuleKind::Gone, None) => counter,
+        (_, None) => counter,
     };
     let mut expression = Expression { rate, ..Expression::default() };
-    if rule.kind == RuleKind::Gone {
+    if matches!(rule.kind, RuleKind::Gone | RuleKind::UnusualTogether) {
         return Ok((expression, Quantity::State));
     }
     expression.sum = places("plus", [&rule.metric].into_iter().chain(&rule.plus), counter, wanted)?;
@@ -266,6 +279,16 @@ fn test(rule: &RuleConfig) -> Result<Test, Wrong> {
             })
         }
         RuleKind::Gone => Test::Gone,
+        RuleKind::Unusual => {
+            let direction = rule.direction.unwrap_or(Direction::Both);
+            Test::Unusual(Habit {
+                above: direction != Direction::Below,
+                below: direction != Direction::Above,
+                min_change: at_least_zero("min_change", rule.min_change, 0.0)?,
+                every_ns: duration("every_s", Some(positive("every_s", rule.every_s, Some(10.0))?), 0.0)?,
+            })
+        }
+        RuleKind::UnusualTogether => Test::UnusualTogether,
     })
 }
 

@@ -75,6 +75,14 @@ impl Firing {
         });
     }
 
+    /// What another process found firing goes on.
+    pub(super) fn take_back(&mut self, index: usize, entity: Entity, since_ns: u64, roster: &Roster) {
+        if self.entries.len() < self.entries.capacity() {
+            let rule = u16::try_from(index).unwrap_or(u16::MAX);
+            self.entries.push(Entry { rule, entity, vm: roster.vm_of(entity).map(|(vm, _)| vm), since_ns });
+        }
+    }
+
     /// Acts on what a rule saw in a row.
     #[expect(clippy::too_many_arguments, reason = "one rule, one row, and where to put what follows")]
     pub(super) fn step(
@@ -194,6 +202,12 @@ impl Firing {
         });
     }
 
+    /// Where an older rule is among the new ones, unless it changed.
+    pub(super) fn heir(rules: &[Rule], old: &Rule) -> Option<usize> {
+        let same = |new: &Rule| new.identity == old.identity && new.series.len() == old.series.len();
+        rules.iter().position(same)
+    }
+
     /// Takes over what fires by rules that did not change, and resolves the rest.
     pub(super) fn take_over(
         &mut self,
@@ -203,16 +217,11 @@ impl Firing {
         roster: &Roster,
         sink: &mut AlertSink,
     ) {
-        let heir = |rules: &[Rule], rule: &Rule| {
-            rules
-                .iter()
-                .position(|new| new.identity == rule.identity && new.series.len() == rule.series.len())
-        };
         for entry in &old.firing.entries {
             if !entry.is_alive(&old.rules) {
                 continue;
             }
-            match heir(rules, &old.rules[usize::from(entry.rule)]) {
+            match Self::heir(rules, &old.rules[usize::from(entry.rule)]) {
                 Some(index) if self.entries.len() < self.entries.capacity() => {
                     self.entries.push(Entry { rule: u16::try_from(index).unwrap_or(u16::MAX), ..*entry });
                 }
@@ -225,7 +234,7 @@ impl Firing {
         old.firing.entries.clear();
         for departed in &old.firing.departed {
             let rule = &old.rules[usize::from(departed.rule)];
-            let kept = heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
+            let kept = Self::heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
             match kept.and_then(|index| u16::try_from(index).ok()) {
                 Some(index) => self.departed.push(Departed { rule: index, ..*departed }),
                 None => sink.push(departed.resolves(rule, None, tick)),
@@ -233,7 +242,7 @@ impl Firing {
         }
         old.firing.departed.clear();
         for old in &mut old.rules {
-            if let Some(index) = heir(rules, old) {
+            if let Some(index) = Self::heir(rules, old) {
                 rules[index].adopt(old);
             }
         }

@@ -15,7 +15,9 @@ mod baseline;
 mod compile;
 mod firing;
 pub mod forecast;
+mod fusion;
 mod gone;
+mod memory;
 mod program;
 mod rule;
 mod series;
@@ -23,11 +25,14 @@ mod shipped;
 mod speak;
 pub mod streaming;
 mod table;
+mod unusual;
 mod window;
 mod wording;
 
-pub use rule::{Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
+pub use memory::{Copy, Memory, Recall};
+pub use rule::{About, Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
+pub use unusual::WatchStatus;
 
 use crate::alerts::AlertSink;
 use crate::config::Config;
@@ -38,13 +43,17 @@ use crate::sampling::vm::VmIdentity;
 use firing::Firing;
 use program::Rule;
 use table::Table;
+use unusual::Watch;
 
 /// All rules in force, with the state of every series they watch.
 pub struct Detector {
     rules: Vec<Rule>,
     tables: Vec<Table>,
     firing: Firing,
+    watch: Watch,
     counter_resets: u64,
+    /// What another process knew of rows that may still appear.
+    recall: Option<Box<Recall>>,
 }
 
 /// Why a detector could not be built.
@@ -101,7 +110,8 @@ impl Detector {
         }
         let firing =
             Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
-        Ok(Self { rules, tables, firing, counter_resets: 0 })
+        let watch = Watch::new(config, &rules)?;
+        Ok(Self { rules, tables, firing, watch, counter_resets: 0, recall: None })
     }
 
     /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
@@ -118,28 +128,44 @@ impl Detector {
             .into_iter()
             .zip(&wanted)
             .map(|(scope, metrics)| Table::bytes(config.limits.rows(scope), metrics.len()));
-        Ok(of_rules.chain(of_tables).sum::<usize>() + config.limits.rows(Scope::Vm) * Firing::BYTES_PER_VM)
+        let of_watch = config.limits.series as usize * Watch::BYTES_PER_SERIES
+            + (config.limits.rows(Scope::Vm) + 1) * Watch::BYTES_PER_SUBJECT;
+        Ok(of_rules.chain(of_tables).sum::<usize>()
+            + of_watch
+            + config.limits.rows(Scope::Vm) * Firing::BYTES_PER_VM)
     }
 
     /// Looks at a frame and pushes what it finds. Allocates nothing.
     pub fn evaluate(&mut self, tick: Tick, frame: &Frame, roster: &Roster, sink: &mut AlertSink) {
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
-        for table in &mut self.tables {
-            for entity in frame.entities(table.scope) {
+        for at in 0..self.tables.len() {
+            for entity in frame.entities(self.tables[at].scope) {
+                let table = &mut self.tables[at];
                 let row = entity.row as usize;
                 if table.generations[row] != entity.generation {
                     table.reset(entity);
-                    self.rules[table.rules.clone()].iter_mut().for_each(|rule| rule.reset(row));
+                    let rules = table.rules.clone();
+                    for index in rules.clone() {
+                        self.watch.reset(&mut self.rules[index], index, row);
+                        self.rules[index].reset(row);
+                    }
+                    self.recall_row(rules, entity, tick, roster, sink);
                 }
+                let table = &mut self.tables[at];
                 self.counter_resets += table.load(frame, entity);
                 for index in table.rules.clone() {
                     let rule = &mut self.rules[index];
+                    if let program::Test::Unusual(_) = rule.test {
+                        self.watch.observe(rule, index, entity, table, frame, roster, tick);
+                        continue;
+                    }
                     if let Some(sight) = rule.judge(tick, entity, table, frame, roster) {
                         self.firing.step(rule, index, entity, &sight, tick, roster, sink);
                     }
                 }
             }
         }
+        self.watch.conclude(&mut self.rules, &mut self.firing, tick, frame, roster, sink);
     }
 
     /// A VM is watched from now on: one that was gone may be back.
@@ -159,6 +185,7 @@ impl Detector {
         sink: &mut AlertSink,
     ) {
         self.firing.vm_left(&mut self.rules, entity, identity, tick, roster, sink);
+        self.watch.vm_left(entity);
         if exited {
             self.firing.vm_exited(&mut self.rules, entity, identity, tick, roster, sink);
         }
@@ -168,11 +195,13 @@ impl Detector {
     /// that did is resolved. Allocates nothing.
     pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
         self.counter_resets += old.counter_resets;
+        self.recall = old.recall.take();
         for table in &mut self.tables {
             if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {
                 table.adopt(old);
             }
         }
+        self.watch.adopt(&mut old.watch, |index| Firing::heir(&self.rules, old.rules.get(index)?));
         self.firing.take_over(&mut self.rules, old, tick, roster, sink);
     }
 
@@ -180,6 +209,12 @@ impl Detector {
     #[must_use]
     pub const fn counter_resets(&self) -> u64 {
         self.counter_resets
+    }
+
+    /// What detection of the unusual comes to.
+    #[must_use]
+    pub fn watch_status(&self) -> WatchStatus {
+        self.watch.status()
     }
 
     /// Alerts that fire now, those that were held back included.

@@ -3,7 +3,9 @@
 use super::baseline::{Baseline, Tolerance};
 use super::rule::{Missing, RuleKind};
 use super::series::{ANNOUNCED, Patience, SEEN, Series, Step, Verdict};
+use super::speak::Sign;
 use super::table::{Table, nanoseconds};
+use super::unusual::Habit;
 use super::window::{Span, Window};
 use super::wording::Quantity;
 use crate::alerts::Severity;
@@ -53,6 +55,8 @@ pub(super) enum Test {
     },
     Baseline(Tolerance),
     Gone,
+    Unusual(Habit),
+    UnusualTogether,
 }
 
 /// A condition that must hold besides.
@@ -104,6 +108,8 @@ pub(super) enum Memory {
     None,
     Windows(Zeroed<Window>),
     Baselines(Zeroed<Baseline>),
+    /// Where each row's detector is; 0 is nowhere. See [`super::unusual`].
+    Slots(Zeroed<u32>),
 }
 
 /// New alerts of a rule within a minute.
@@ -128,13 +134,32 @@ impl Limiter {
 
 /// What a rule saw in a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct Sight<'s> {
     pub(super) step: Step,
     pub(super) observed: f64,
     pub(super) expected_min: f64,
     pub(super) expected_max: f64,
     /// `absence` of a value: why it cannot be read.
     pub(super) availability: Availability,
+    /// How likely it is in quiet time; 1 where nothing is known of that.
+    pub(super) tail_probability: f64,
+    /// The weightiest of the signs that are told together.
+    pub(super) sign: Option<&'s Sign>,
+}
+
+impl Sight<'_> {
+    /// Nothing but a value.
+    pub(super) const fn of(observed: f64) -> Self {
+        Self {
+            step: Step::Stay,
+            observed,
+            expected_min: f64::NEG_INFINITY,
+            expected_max: f64::INFINITY,
+            availability: Availability::Ok,
+            tail_probability: 1.0,
+            sign: None,
+        }
+    }
 }
 
 impl Rule {
@@ -144,6 +169,7 @@ impl Rule {
         self.memory = match self.test {
             Test::Change { .. } => Memory::Windows(zeroed(rows)?),
             Test::Baseline(_) => Memory::Baselines(zeroed(rows)?),
+            Test::Unusual(_) => Memory::Slots(zeroed(rows)?),
             _ => Memory::None,
         };
         Ok(())
@@ -155,6 +181,7 @@ impl Rule {
             + match self.test {
                 Test::Change { .. } => size_of::<Window>(),
                 Test::Baseline(_) => size_of::<Baseline>(),
+                Test::Unusual(_) => size_of::<u32>(),
                 _ => 0,
             }
     }
@@ -171,6 +198,8 @@ impl Rule {
             Memory::None => {}
             Memory::Windows(windows) => windows[row] = bytemuck::Zeroable::zeroed(),
             Memory::Baselines(baselines) => baselines[row] = bytemuck::Zeroable::zeroed(),
+            // Given back by `Watch` when it sees another generation.
+            Memory::Slots(_) => {}
         }
     }
 
@@ -189,7 +218,7 @@ impl Rule {
         table: &Table,
         frame: &Frame,
         roster: &Roster,
-    ) -> Option<Sight> {
+    ) -> Option<Sight<'static>> {
         let row = entity.row as usize;
         if let Test::Absence(Missing::Value) = self.test {
             return self.judge_missing(tick, row, table);
@@ -205,13 +234,7 @@ impl Rule {
             None => true,
         };
         let elapsed_ns = series.advance(at_ns, &self.patience)?;
-        let mut sight = Sight {
-            step: Step::Stay,
-            observed: value,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            availability: Availability::Ok,
-        };
+        let mut sight = Sight::of(value);
         let mut began_ns = 0;
         let verdict = match (&self.test, &mut self.memory) {
             (Test::Threshold { above, below, clear_above, clear_below }, _) => {
@@ -248,7 +271,14 @@ impl Rule {
                 verdict(values.contains(&stored) != *good)
             }
             // `reserve` gave each kind its memory; without it there is nothing to say.
-            (Test::Change { .. } | Test::Baseline(_) | Test::Gone, _) => return None,
+            (
+                Test::Change { .. }
+                | Test::Baseline(_)
+                | Test::Gone
+                | Test::Unusual(_)
+                | Test::UnusualTogether,
+                _,
+            ) => return None,
         };
         let verdict = if guarded { verdict } else { Verdict::Good };
         sight.step = series.step(verdict, elapsed_ns, began_ns, &self.patience);
@@ -258,7 +288,7 @@ impl Rule {
         Some(sight)
     }
 
-    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight> {
+    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight<'static>> {
         let series = &mut self.series[row];
         let elapsed_ns = series.advance(tick.mono_ns, &self.patience)?;
         let slots = self.expression.sum.iter().chain(&self.expression.over);
@@ -279,13 +309,8 @@ impl Rule {
             _ => verdict(series.flags & SEEN != 0),
         };
         let step = series.step(verdict, elapsed_ns, elapsed_ns, &self.patience);
-        Some(Sight {
-            step,
-            observed: nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            availability: worst,
-        })
+        let silent_s = nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9;
+        Some(Sight { step, availability: worst, ..Sight::of(silent_s) })
     }
 
     /// Whether the row fires but was held back.
@@ -303,7 +328,7 @@ fn verdict(bad: bool) -> Verdict {
 
 impl Expression {
     /// The value and the newest stamp in it; `None` when any part of it cannot be trusted.
-    fn sample(&self, table: &Table) -> Option<(f64, u64)> {
+    pub(super) fn sample(&self, table: &Table) -> Option<(f64, u64)> {
         let sum = |slots: &[u16], rate| {
             slots.iter().try_fold((0.0, 0), |(sum, at_ns), slot| {
                 let (value, read_at_ns) = if rate { table.rate(*slot) } else { table.value(*slot) }?;
@@ -329,7 +354,13 @@ impl Expression {
 
 impl Guard {
     /// Whether the condition holds; `None` when it cannot be read.
-    fn holds(&self, entity: Entity, table: &Table, frame: &Frame, roster: &Roster) -> Option<bool> {
+    pub(super) fn holds(
+        &self,
+        entity: Entity,
+        table: &Table,
+        frame: &Frame,
+        roster: &Roster,
+    ) -> Option<bool> {
         let (stored, value) = match &self.place {
             GuardPlace::Row(slot, rate) => {
                 let (value, _) = if *rate { table.rate(*slot) } else { table.value(*slot) }?;

@@ -25,7 +25,7 @@ pub struct RuleConfig {
     /// Why it is there, and where its levels come from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// The metric it looks at, such as `vcpu_wait_seconds`. Not for `gone`.
+    /// The metric it looks at, such as `vcpu_wait_seconds`. Not for `gone` and `unusual-together`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub metric: String,
     /// Metrics of the same scope that are added to it.
@@ -61,13 +61,13 @@ pub struct RuleConfig {
     /// `change`: levels are shares of the value at the window's begin, not differences.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relative: bool,
-    /// `baseline`: which deviation counts; the default is `above`.
+    /// `baseline`, `unusual`: which deviation counts; the default is `above`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// `baseline`: how many robust standard deviations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigmas: Option<f64>,
-    /// `baseline`: a deviation smaller than this does not count, in the metric's unit.
+    /// `baseline`, `unusual`: a deviation smaller than this does not count, in the metric's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_change: Option<f64>,
     /// `baseline`: a deviation smaller than this share of the baseline does not count.
@@ -79,6 +79,12 @@ pub struct RuleConfig {
     /// `baseline`: after so long, half of the baseline is made of newer samples; in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life_s: Option<f64>,
+    /// `unusual`: means over so many seconds are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_s: Option<f64>,
+    /// `unusual-together`: whose signs are taken together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// The condition must have held for so long, in seconds; 0 fires at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<f64>,
@@ -126,12 +132,24 @@ pub enum RuleKind {
     Baseline = 5,
     /// A VM's process is gone.
     Gone = 6,
+    /// A sign: what is unusual for this very row, weighed together with the others. Not told by itself.
+    Unusual = 7,
+    /// All signs about one VM, or about the host, taken together.
+    UnusualTogether = 8,
 }
 
 impl RuleKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 6] =
-        [Self::Threshold, Self::Change, Self::Absence, Self::State, Self::Baseline, Self::Gone];
+    pub const ALL: [Self; 8] = [
+        Self::Threshold,
+        Self::Change,
+        Self::Absence,
+        Self::State,
+        Self::Baseline,
+        Self::Gone,
+        Self::Unusual,
+        Self::UnusualTogether,
+    ];
 
     /// The lower-case word.
     #[must_use]
@@ -143,6 +161,8 @@ impl RuleKind {
             Self::State => "state",
             Self::Baseline => "baseline",
             Self::Gone => "gone",
+            Self::Unusual => "unusual",
+            Self::UnusualTogether => "unusual-together",
         }
     }
 }
@@ -155,6 +175,16 @@ pub enum Of {
     Value,
     /// Its growth per second, between two readings of its source.
     Rate,
+}
+
+/// Whose signs an `unusual-together` rule takes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Those of each VM, its vCPUs, interfaces and disks.
+    Vm,
+    /// Those of the host, and what most of its VMs show at once.
+    Host,
 }
 
 /// What an `absence` rule misses.
@@ -215,7 +245,7 @@ pub struct RuleInfo {
     pub scope: Scope,
     /// How it judges.
     pub kind: RuleKind,
-    /// The metric it looks at; empty for `gone`.
+    /// The metric it looks at; empty for `gone` and `unusual-together`.
     pub metric: String,
     /// Why it is there.
     pub description: String,

@@ -93,6 +93,7 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
     let directory =
         Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), wakes_too, checks_wake));
 
+    directory.series.store(detector.series(), std::sync::atomic::Ordering::Relaxed);
     let reader =
         Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), board, clock.clone());
     let counters = Arc::clone(&directory.counters);

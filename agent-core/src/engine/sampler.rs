@@ -5,9 +5,9 @@ use super::checks::Tally;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
 use super::wakes::{self, Wakes};
-use crate::alerts::AlertSink;
+use crate::alerts::{Accounting, AlertSink};
 use crate::config::Config;
-use crate::detection::Detector;
+use crate::detection::{self, Detector};
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
@@ -38,6 +38,8 @@ pub struct Sampler {
     history: HistoryWriter,
     detector: Box<Detector>,
     sink: AlertSink,
+    /// A copy that is being made of what the detector knows.
+    copying: Option<Box<detection::Copy>>,
     link: Hot,
     wakes: Arc<Wakes>,
     exited: [EpollEvent; EXITS_PER_CALL],
@@ -93,6 +95,7 @@ impl Sampler {
             history,
             detector: Box::new(detector),
             sink,
+            copying: None,
             link,
             wakes,
             exited: [EpollEvent::empty(); EXITS_PER_CALL],
@@ -157,10 +160,39 @@ impl Sampler {
         self.writer.finish(self.tick);
         self.record_history();
         self.detector.evaluate(self.tick, self.writer.frame(), &self.roster, &mut self.sink);
+        self.remember();
         self.set_next_deadline();
         self.totals.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before_ns);
         self.counters.sampler_cpu_ns.store(self.totals.cpu_ns, Relaxed);
         self.tick
+    }
+
+    /// A part of the copy that is being made, and what need not be remembered any more.
+    fn remember(&mut self) {
+        if !self.link.has_room(MESSAGES_PER_VM) {
+            return;
+        }
+        if let Some(recall) = self.detector.forgotten(self.tick) {
+            self.hand_back(ToCold::Recall(recall));
+        }
+        if let Some(mut copy) = self.copying.take() {
+            if self.detector.copy(&mut copy, self.writer.frame(), &self.roster) {
+                self.hand_back(ToCold::Copied(copy));
+            } else {
+                self.copying = Some(copy);
+            }
+        }
+    }
+
+    /// Goes on from what another process knew. Before the first tick.
+    pub(super) fn go_on_from(&mut self, accounts: Accounting, recall: Box<detection::Recall>) {
+        self.sink.go_on_from(accounts);
+        self.detector.go_on_from(recall);
+    }
+
+    /// All that the detector knows, at once: for where no tick waits.
+    pub(super) fn copy_all(&self, copy: &mut detection::Copy) {
+        self.detector.copy_all(copy, self.writer.frame(), &self.roster);
     }
 
     /// The first tick has no deadline that it could have missed: whoever drives the agent starts when it likes.
@@ -199,6 +231,11 @@ impl Sampler {
                     self.writer.note(What::Rules, Entity::HOST);
                     self.detector.take_over(&mut old, self.tick, &self.roster, &mut self.sink);
                     self.hand_back(ToCold::Rules(old));
+                }
+                ToHot::Copy(copy) => {
+                    if let Some(unfinished) = self.copying.replace(copy) {
+                        self.hand_back(ToCold::Copied(unfinished));
+                    }
                 }
             }
         }

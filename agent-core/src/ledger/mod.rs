@@ -83,6 +83,7 @@ pub mod verify;
 pub use aside::{AsideError, set_aside};
 pub use commit::{Ledger, Opened, Ticket};
 pub use cursor::Cursor;
+pub(crate) use disk::Files;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};

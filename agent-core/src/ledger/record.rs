@@ -43,8 +43,30 @@ impl Kind {
     pub const LOG: Self = Self(15);
     /// A damaged trail was set aside, and this one begins behind it: [`SetAside`].
     pub const SET_ASIDE: Self = Self(16);
+    /// How far a receiver of notices has come.
+    pub const DELIVERY: Self = Self(17);
+    /// A party's claim on a resource changed.
+    pub const CLAIM: Self = Self(18);
+    /// An agent became the active one, under a fencing token.
+    pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
+
+    /// Whether the ledger itself appends such records, rather than whoever has it open.
+    #[must_use]
+    pub fn is_of_the_ledger(self) -> bool {
+        [
+            Self::START,
+            Self::STOP,
+            Self::LOSS,
+            Self::DISK,
+            Self::HEADS,
+            Self::HAND_OVER,
+            Self::PRUNED,
+            Self::LOG,
+        ]
+        .contains(&self)
+    }
 
     /// A word for it.
     #[must_use]
@@ -66,6 +88,9 @@ impl Kind {
             Self::PRUNED => "pruned",
             Self::LOG => "log",
             Self::SET_ASIDE => "set-aside",
+            Self::DELIVERY => "delivery",
+            Self::CLAIM => "claim",
+            Self::LEASE => "lease",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }

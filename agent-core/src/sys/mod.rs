@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod dump;
 pub mod epoll;
 pub mod file;
+pub mod lock;
 pub mod lsm;
 pub mod netlink;
 pub mod perf;

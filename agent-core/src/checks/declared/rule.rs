@@ -2,14 +2,16 @@
 
 use super::condition::Condition;
 use crate::checks::pattern::like;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::sync::Arc;
 
 /// One rule. Its conditions compare facts; `when` decides whether it applies at all.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {
-    /// Its stable name, `group.what`: lower case, digits and dashes.
-    pub id: String,
+    /// Its stable name, `group.what`: lower case, digits and dashes. Every finding of it has it.
+    #[serde(deserialize_with = "shared")]
+    pub id: Arc<str>,
     /// What is right, in a few words.
     pub title: String,
     /// How bad it is when it is not.
@@ -131,7 +133,7 @@ impl Rule {
     /// The part of the name before the dot.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.id.split_once('.').map_or(self.id.as_str(), |(group, _)| group)
+        self.id.split_once('.').map_or(&*self.id, |(group, _)| group)
     }
 
     /// Its conditions, each with the facet it speaks of.
@@ -215,4 +217,8 @@ impl Rule {
         }
         None
     }
+}
+
+fn shared<'de, D: Deserializer<'de>>(text: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(text).map(Arc::from)
 }

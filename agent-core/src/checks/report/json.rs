@@ -44,7 +44,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "references": rule.map_or(&[][..], |rule| &rule.references),
         "first_seen": rfc3339(finding.first_seen_ns),
         "changed_at": rfc3339(finding.changed_at_ns),
-        "changed_from": finding.changed_from.as_ref().map(|(verdict, observed)| {
+        "changed_from": finding.changed_from.as_deref().map(|(verdict, observed)| {
             json!({ "verdict": verdict.name(), "observed": observed })
         }),
         "flaps": finding.flaps,
@@ -67,7 +67,7 @@ pub fn change(change: &Change, rules: &RuleSet) -> Value {
 #[must_use]
 pub fn rule(rule: &Rule) -> Value {
     json!({
-        "check_id": rule.id,
+        "check_id": &*rule.id,
         "title": rule.title,
         "group": rule.group(),
         "severity": rule.severity.name(),
@@ -110,7 +110,7 @@ fn outcome(outcome: &Outcome, rule: Option<&Rule>) -> Value {
 fn evidence(fact: &Fact) -> Value {
     let mut object = json!({
         "fact": &*fact.key,
-        "source": fact.source,
+        "source": &*fact.source,
         "raw": fact.raw,
         "read_at": rfc3339(fact.read_at_ns),
     });

@@ -30,7 +30,7 @@ pub fn log<'f>(findings: impl IntoIterator<Item = &'f Finding>, rules: &RuleSet,
 
 fn descriptor(rule: &Rule) -> Value {
     json!({
-        "id": rule.id,
+        "id": &*rule.id,
         "shortDescription": { "text": rule.title },
         "fullDescription": { "text": rule.rationale },
         "help": { "text": rule.remediation },
@@ -83,7 +83,7 @@ fn locations(finding: &Finding) -> Value {
     let logical = json!([{ "fullyQualifiedName": stable_name(&finding.subject), "kind": "resource" }]);
     let mut paths: Vec<&str> = Vec::new();
     for fact in finding.outcomes.iter().flat_map(|outcome| &outcome.evidence) {
-        let path = fact.source.as_str();
+        let path = &*fact.source;
         if path.starts_with('/') && !path.contains('*') && !paths.contains(&path) {
             paths.push(path);
         }

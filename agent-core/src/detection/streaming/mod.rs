@@ -15,7 +15,7 @@
 //! are passed over; time that stands still or goes backwards only stops clocks.
 
 mod level;
-mod math;
+pub(in crate::detection) mod math;
 mod multivariate;
 mod restraint;
 mod season;
@@ -24,14 +24,16 @@ mod spread;
 mod tail;
 
 pub use multivariate::{Multivariate, RowVerdict};
+pub(in crate::detection) use tail::Tail;
 
+use bytemuck::Zeroable;
 use level::Level;
 use math::{SIGMAS_PER_DEVIATION, two_thirds_power};
 use restraint::Restraint;
 use season::Season;
 use shape::Shape;
 use spread::Spread;
-use tail::{Tail, surprises};
+use tail::surprises;
 
 /// A [`Verdict::score`] from here on is an alarm.
 pub const ALARM_SCORE: f32 = 0.5;
@@ -69,8 +71,8 @@ impl Verdict {
     }
 }
 
-/// The detector of one series.
-#[derive(Clone, Debug)]
+/// The detector of one series. All zeroes is one that has seen nothing.
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub struct Univariate {
     level: Level,
     season: Season,
@@ -81,7 +83,8 @@ pub struct Univariate {
     surprises: Tail,
     restraint: Restraint,
     seen: u32,
-    since_ns: Option<u64>,
+    /// 0 is never.
+    since_ns: u64,
 }
 
 impl Default for Univariate {
@@ -104,7 +107,7 @@ impl Univariate {
             surprises: Tail::new(),
             restraint: Restraint::new(),
             seen: 0,
-            since_ns: None,
+            since_ns: 0,
         }
     }
 
@@ -112,7 +115,7 @@ impl Univariate {
     pub fn observe(&mut self, time_ns: u64, value: f64) -> Verdict {
         if !value.is_finite() {
             let expected = self.expected(time_ns);
-            return Verdict { score: 0.0, tail_probability: 1.0, expected, since_ns: self.since_ns };
+            return Verdict { score: 0.0, tail_probability: 1.0, expected, since_ns: self.since() };
         }
         let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         let seen = self.seen;
@@ -123,16 +126,26 @@ impl Univariate {
 
         let tail_probability = self.surprises.probability(surprise);
         if surprise < BEGINNING_SURPRISE {
-            self.since_ns = None;
-        } else if self.since_ns.is_none() {
-            self.since_ns = Some(time_ns);
+            self.since_ns = 0;
+        } else if self.since_ns == 0 {
+            self.since_ns = time_ns.max(1);
         }
         let admitted = self.restraint.admit(surprise);
         if admitted >= ALARM_SURPRISE {
             self.restraint.raised();
         }
         let score = admitted / (ALARM_SURPRISE + admitted);
-        Verdict { score, tail_probability, expected, since_ns: self.since_ns }
+        Verdict { score, tail_probability, expected, since_ns: self.since() }
+    }
+
+    /// How many samples were learned from.
+    #[must_use]
+    pub const fn samples(&self) -> u32 {
+        self.seen
+    }
+
+    fn since(&self) -> Option<u64> {
+        (self.since_ns > 0).then_some(self.since_ns)
     }
 
     /// All signs of this sample together, in powers of ten or so.

@@ -4,6 +4,8 @@
 //! were seen and the hour has been met; after that the last few samples' distances from the hour's mean are held
 //! against the spread of such distances.
 
+use bytemuck::Zeroable;
+
 use super::level::{Level, ratio};
 use super::math::{follow, narrow};
 
@@ -29,7 +31,7 @@ const DISTANCE_REACH: f32 = 4.0;
 const SETTLED_SAMPLES: u32 = 32;
 
 /// The hours' means, as offsets from an origin.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Season {
     means: [f32; BUCKETS],
     met: [u16; BUCKETS],

@@ -3,6 +3,8 @@
 //! A shape that is near a known one makes that one a little more like it and the most recently met. Any other takes
 //! the place of the one that was not met for longest. The novelty is the distance to the nearest.
 
+use bytemuck::Zeroable;
+
 /// Block means in a shape.
 const POINTS: usize = 8;
 /// Shapes remembered.
@@ -16,7 +18,7 @@ const SAME: i32 = 900;
 const MOVED_PART: i16 = 10;
 
 /// The shapes of a series at one scale of time: blocks of `BLOCK` samples.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Shape<const BLOCK: u8> {
     /// Most recently met first.
     known: [[i8; POINTS]; KNOWN],

@@ -5,6 +5,8 @@
 //! seen it halves with each bin. Nothing is assumed about the distribution, so that no sign needs a threshold of its
 //! own.
 
+use bytemuck::Zeroable;
+
 use super::math::{log2, log10};
 
 const BINS: usize = 20;
@@ -20,29 +22,29 @@ const COUNTED_OFFSET: f32 = 9.0;
 const FULL_EVERY: u16 = 64;
 
 /// An empirical distribution of numbers that are not negative.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tail {
+#[derive(Clone, Copy, Debug, Zeroable)]
+pub(in crate::detection) struct Tail {
     /// How many numbers lay in this bin or above it.
     at_least: [u16; BINS],
     top: u16,
     counted: u16,
-    /// See [`full`].
-    full: f32,
+    /// See [`full`]; less 1, so that nothing but zeroes is one that has counted nothing.
+    full_less_one: f32,
 }
 
 impl Tail {
-    pub(super) const fn new() -> Self {
-        Self { at_least: [0; BINS], top: 0, counted: 0, full: 1.0 }
+    pub(in crate::detection) const fn new() -> Self {
+        Self { at_least: [0; BINS], top: 0, counted: 0, full_less_one: 0.0 }
     }
 
     /// How many numbers were seen; long ago ones for less.
-    pub(super) const fn counted(&self) -> u16 {
+    pub(in crate::detection) const fn counted(&self) -> u16 {
         self.counted
     }
 
     /// The tail probability of a number among those before it; then it is counted too.
     #[inline]
-    pub(super) fn probability(&mut self, number: f32) -> f32 {
+    pub(in crate::detection) fn probability(&mut self, number: f32) -> f32 {
         let (as_large, of) = self.count_in(position(number));
         (as_large / of).min(1.0)
     }
@@ -69,7 +71,7 @@ impl Tail {
             self.age();
         }
         if self.counted < FULL_EVERY || self.counted.is_multiple_of(FULL_EVERY) {
-            self.full = full(self.counted);
+            self.full_less_one = full(self.counted) - 1.0;
         }
         (as_large, of)
     }
@@ -112,7 +114,7 @@ pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<
     let (mut as_large, mut of, mut fulls) = ([1.0; N], [1.0; N], [0.0; N]);
     for (index, tail) in tails.iter_mut().enumerate() {
         if numbers[index].is_some() {
-            fulls[index] = tail.full;
+            fulls[index] = tail.full_less_one + 1.0;
             (as_large[index], of[index]) = tail.count_in(positions[index]);
         }
     }

@@ -11,4 +11,6 @@ mod harness;
 mod kinds;
 mod life;
 mod refusals;
+mod restart;
 mod shipped;
+mod unusual;

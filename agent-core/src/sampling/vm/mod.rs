@@ -32,6 +32,7 @@ mod text;
 mod threads;
 mod vcpus;
 
+pub use cgroup_paths::own_cgroup;
 pub use cold::cold_readings;
 pub use plan::{Pace, Scratch, VmPlan};
 pub use taps::{TapRow, TapSweep};

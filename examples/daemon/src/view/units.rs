@@ -1,5 +1,6 @@
 //! Numbers, times and names for people.
 
+pub use bartizan_core::sampling::discovery::identify::uuid_text as uuid;
 use bartizan_core::sampling::metrics::Unit;
 use unicode_width::UnicodeWidthChar;
 
@@ -84,8 +85,6 @@ fn scaled(value: f64, step: f64, prefixes: &[&str]) -> String {
     };
     format!("{sign}{magnitude:.places$}{}", prefixes[index])
 }
-
-pub use bartizan_core::alerts::json::uuid;
 
 /// `CLOCK_REALTIME` nanoseconds as RFC 3339 in UTC, with milliseconds.
 #[must_use]

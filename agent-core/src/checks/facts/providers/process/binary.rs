@@ -1,5 +1,6 @@
 //! The program that runs a VM: which it is, who could put another in its place, and how it was built.
 
+use super::super::packages::md5_of;
 use super::namespaces::behind;
 use super::of_process;
 use crate::checks::fact::{Found, Unavailable};
@@ -7,12 +8,10 @@ use crate::checks::facts::Gather;
 use crate::checks::host::Meta;
 use crate::checks::parse::files::elf::{self, Hardening, Relro};
 use crate::checks::vm::Vm;
-use md5::{Digest, Md5};
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// More than any VMM's program takes.
-const PROGRAM_BYTES_MAX: usize = 256 << 20;
+const PROGRAM_BYTES_MAX: u64 = 256 << 20;
 const INFO: &str = "/var/lib/dpkg/info";
 const SUMS_BYTES_MAX: usize = 16 << 20;
 /// Names in the environment that make the loader take in other code.
@@ -143,13 +142,12 @@ pub(super) fn package(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         return Found::value("intact", source)
             .with_raw(&format!("{} did not change since {package} was unpacked", program.path));
     }
-    let digest = gather.document::<Sum>(&program.path, PROGRAM_BYTES_MAX, |bytes| {
-        let digest = Md5::digest(bytes);
-        Ok(Sum(digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })))
+    if program.meta.is_some_and(|meta| meta.size > PROGRAM_BYTES_MAX) {
+        let why = format!("{} is larger than {PROGRAM_BYTES_MAX} bytes", program.path);
+        return Found::unavailable(Unavailable::TooMuch(why), &program.path);
+    }
+    let digest = gather.looked_through(&program.path, |file| {
+        md5_of(file).map(Sum).map_err(|error| Unavailable::Failed(format!("{}: {error}", program.path)))
     });
     match digest {
         Ok(digest) => {
@@ -205,8 +203,8 @@ pub(super) fn built(gather: &Gather, vm: &Arc<Vm>, what: &str) -> Found {
     if !program.on_host {
         return Found::unavailable(off_host(), &program.path);
     }
-    let built = gather.document::<Hardening>(&program.path, PROGRAM_BYTES_MAX, |bytes| {
-        elf::parse(bytes).map_err(|error| Unavailable::Malformed(error.to_string()))
+    let built = gather.looked_through::<Hardening>(&program.path, |file| {
+        elf::parse_from(&file).map_err(|error| Unavailable::Malformed(error.to_string()))
     });
     let built = match built {
         Ok(built) => built,
