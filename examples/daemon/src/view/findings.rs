@@ -73,7 +73,7 @@ fn failed(out: &mut impl Write, finding: &Finding, rules: &RuleSet, paint: Paint
         writeln!(out, "           {} {verdict}: {}", outcome.facet.name(), printable(&outcome.reason))?;
         let mut sources: Vec<&str> = Vec::new();
         for fact in &outcome.evidence {
-            if !sources.contains(&fact.source.as_str()) {
+            if !sources.contains(&&*fact.source) {
                 sources.push(&fact.source);
             }
         }
@@ -146,6 +146,6 @@ pub fn change_line(change: &Change, paint: Paint) -> String {
     };
     let (rule, subject) = (paint.bold(&finding.rule), printable(&finding.subject.to_string()));
     let was =
-        finding.changed_from.as_ref().map_or_else(String::new, |(was, _)| format!(" (was {})", was.name()));
+        finding.changed_from.as_ref().map_or_else(String::new, |was| format!(" (was {})", was.0.name()));
     format!("{at} check {now}{was} {rule}, {subject}: {}", printable(&finding.reason()))
 }
