@@ -130,6 +130,12 @@ impl RecordKeeper {
         (std::mem::replace(&mut self.health, status.health) != status.health).then_some(status)
     }
 
+    /// Whether the ledger's thread died of a mistake of ours: nothing becomes durable any more.
+    #[must_use]
+    pub fn has_died(&self) -> bool {
+        self.keeper.has_died()
+    }
+
     /// Puts what a configuration says of the ledger into force.
     pub fn reload(&mut self, config: &config::Ledger) {
         self.keeper.change(config.upkeep());

@@ -111,10 +111,11 @@ impl Daemon<'_> {
                     Request::Reload => self.reload()?,
                 }
             }
-            if self.watch.reader().state() == AgentState::Faulted {
+            let has_ledger_died = self.keeper.as_ref().is_some_and(RecordKeeper::has_died);
+            if has_ledger_died || self.watch.reader().state() == AgentState::Faulted {
                 return Err(Failure::new(
                     Code::Software,
-                    "a part of the agent failed on a mistake of ours (its message is above); it watches nothing any more",
+                    "a part of the agent failed on a mistake of ours (its message is above); it cannot go on",
                 ));
             }
             let now = Instant::now();
