@@ -15,6 +15,7 @@ pub mod exit;
 pub mod files;
 pub mod logger;
 pub mod notify;
+pub mod outlet;
 pub mod record_keeper;
 pub mod serve;
 pub mod signals;
