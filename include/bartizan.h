@@ -231,6 +231,18 @@
 /* A VM's process is gone. Since: 0.1 */
 #define BTZ_RULE_GONE 6
 
+/* What is unusual for this very row: a sign that is told together with others. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL 7
+
+/* The signs about one VM, or about the host, taken together. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL_TOGETHER 8
+
+/* A resource will be used up. Since: 0.1 */
+#define BTZ_RULE_EXHAUSTION 9
+
+/* A counter that should move has stopped. Since: 0.1 */
+#define BTZ_RULE_STANDSTILL 10
+
 /* The rule makes no sense for this host or VM. Since: 0.2 */
 #define BTZ_VERDICT_NOT_APPLICABLE 1
 

@@ -117,6 +117,7 @@ impl Sampling {
             | Source::KernelHealth
             | Source::Smaps
             | Source::Descriptors
+            | Source::Filesystem
             | Source::NetStat => self.slow_every_ticks.max(1),
             Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
             Source::Kvm if self.kvm_tier == KvmTierChoice::Qmp => self.monitor_every_ticks.max(1),

@@ -21,6 +21,7 @@ mod rounds;
 mod rows;
 mod runner;
 mod sampler;
+mod scores;
 mod threads;
 mod wakes;
 mod watch;

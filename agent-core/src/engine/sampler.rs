@@ -4,6 +4,7 @@ use super::budget;
 use super::checks::Tally;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
+use super::scores;
 use super::wakes::{self, Wakes};
 use crate::alerts::{Accounting, AlertSink};
 use crate::config::Config;
@@ -412,6 +413,7 @@ impl Sampler {
         row.set_u64(agent::ALERTS_DROPPED, accounts.dropped);
         row.set_u64(agent::ALERTS_IN_FLIGHT, accounts.in_flight);
         row.set_u64(agent::COUNTER_RESETS, self.detector.counter_resets());
+        scores::write(&mut row, &self.detector);
         row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
         row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
         row.set_u64(agent::VCPUS, self.vcpus as u64);

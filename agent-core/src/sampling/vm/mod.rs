@@ -15,6 +15,7 @@ mod cgroup;
 mod cgroup_files;
 mod cgroup_paths;
 mod cold;
+mod filesystem;
 pub mod fuzzing;
 mod kernel_release;
 mod keyed;

@@ -151,6 +151,10 @@ class RuleKind(OpenEnum):
     STATE = 4  # The value is, or is not, one of some.
     BASELINE = 5  # The value is far from what is usual for this very row.
     GONE = 6  # A VM's process is gone.
+    UNUSUAL = 7  # What is unusual for this very row: a sign that is told together with others.
+    UNUSUAL_TOGETHER = 8  # The signs about one VM, or about the host, taken together.
+    EXHAUSTION = 9  # A resource will be used up.
+    STANDSTILL = 10  # A counter that should move has stopped.
 
 
 class LogLevel(OpenEnum):
