@@ -18,6 +18,8 @@ pub const BTZ_THREAD_TIER_AUTO: u32 = 1;
 pub const BTZ_THREAD_TIER_KEPT_FD: u32 = 2;
 /// Open, read, close. Since: 0.1
 pub const BTZ_THREAD_TIER_OPEN_EACH: u32 = 3;
+/// A program in the kernel that reads all threads of all VMs in one run. Since: 0.1
+pub const BTZ_THREAD_TIER_BPF: u32 = 4;
 
 /// The cheapest way that works. Since: 0.1
 pub const BTZ_KVM_TIER_AUTO: u32 = 1;
@@ -151,10 +153,11 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
     ]
 }
 
-const THREAD_TIERS: [(u32, ThreadTierChoice); 3] = [
+const THREAD_TIERS: [(u32, ThreadTierChoice); 4] = [
     (BTZ_THREAD_TIER_AUTO, ThreadTierChoice::Auto),
     (BTZ_THREAD_TIER_KEPT_FD, ThreadTierChoice::KeptFd),
     (BTZ_THREAD_TIER_OPEN_EACH, ThreadTierChoice::OpenEach),
+    (BTZ_THREAD_TIER_BPF, ThreadTierChoice::Bpf),
 ];
 
 const KVM_TIERS: [(u32, KvmTierChoice); 5] = [

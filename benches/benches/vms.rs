@@ -5,11 +5,12 @@
 
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{Mode, Samples, Variant, compare, is_quick, median};
-use bartizan_core::config::{Config, KvmTierChoice};
+use bartizan_core::config::{Config, KvmTierChoice, ThreadTierChoice};
 use bartizan_core::engine::Agent;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::{Entity, Frame, FrameWriter, Tick};
 use bartizan_core::sampling::metrics::{Source, agent, vcpu, vm};
+use bartizan_core::sampling::vm::bpf::Bpf;
 use bartizan_core::sampling::vm::{Pace, Scratch, VmPlan};
 use bartizan_core::sys::clock::Clock;
 use bartizan_core::sys::file::KeptFile;
@@ -27,6 +28,7 @@ const TICK_US_MAX: f64 = 15_000.0;
 /// Plans of all VMs, and a frame to put their values in.
 struct Plans {
     vms: Vec<VmPlan>,
+    bpf: Bpf,
     writer: FrameWriter,
     pace: Pace,
     scratch: Box<Scratch>,
@@ -36,20 +38,24 @@ struct Plans {
 impl Plans {
     fn open(infos: &[Arc<VmInfo>], config: &Config, pace: Pace) -> Self {
         let (mut writer, _) = Frame::new(&config.limits).expect("memory");
+        let bpf = Bpf::load(config);
+        let wanted = if config.sampling.thread_tier == ThreadTierChoice::Bpf { "bpf" } else { "kept-fd" };
         let plans = infos.iter().map(|info| {
             info.parts().chain([info.entity]).for_each(|entity| writer.open_row(entity));
-            let (plan, reports) = VmPlan::open(info, config, 1_000_000);
+            let (plan, reports) = VmPlan::open(info, config, &bpf, 1_000_000);
             let threads = reports.iter().find(|report| report.source == Source::Schedule);
-            assert_eq!(threads.map(|report| report.tier), Some("kept-fd"), "{reports:?}");
+            assert_eq!(threads.map(|report| report.tier), Some(wanted), "{reports:?}");
+            plan.take_seat();
             plan
         });
-        Self { vms: plans.collect(), writer, pace, scratch: Box::default(), number: 0 }
+        Self { vms: plans.collect(), bpf, writer, pace, scratch: Box::default(), number: 0 }
     }
 
     fn tick(&mut self) {
         let clock = Clock::System;
         self.number += 1;
         let tick = Tick { number: self.number, mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() };
+        self.run_program();
         for at in 0..self.vms.len() {
             // As the agent's own loop does.
             VmPlan::prefetch(self.vms.get(at + 1), self.vms.get(at + 2));
@@ -57,6 +63,13 @@ impl Plans {
             assert!(!pulse.vanished, "a VM of the herd is gone");
         }
         self.writer.finish(tick);
+    }
+
+    /// What the kernel reads for all VMs at once.
+    fn run_program(&self) {
+        if let Ok(threads) = &self.bpf.threads {
+            threads.run(self.number, u32::MAX, 1, self.pace.detail_every_ticks).expect("a run");
+        }
     }
 
     fn descriptors(&self) -> usize {

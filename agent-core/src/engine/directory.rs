@@ -8,6 +8,7 @@ use crate::detection::Detector;
 use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::host::{HostLabels, Inventory};
+use crate::sampling::vm::bpf::Bpf;
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub(super) struct Directory {
     /// Whether somebody asked for a full run of the checks.
     pub(super) sweep_wanted: AtomicBool,
     pub(super) tally: Arc<Tally>,
+    pub(super) bpf: Arc<Bpf>,
 }
 
 impl Directory {
@@ -55,6 +57,7 @@ impl Directory {
         wake: Arc<EventFd>,
         wakes: Arc<Wakes>,
         checks_wake: EventFd,
+        bpf: Arc<Bpf>,
     ) -> Self {
         Self {
             config: RwLock::new(config),
@@ -70,6 +73,7 @@ impl Directory {
             waivers: Mutex::default(),
             sweep_wanted: AtomicBool::new(false),
             tally: Arc::default(),
+            bpf,
         }
     }
 

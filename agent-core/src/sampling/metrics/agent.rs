@@ -36,4 +36,5 @@ super::metrics! { Agent, "agent", "AGENT";
     CHECKS_CHANGES_DELIVERED = 32, "checks_changes_delivered", Counter, Count, Agent, "any", "Changes of findings handed to a consumer.";
     CHECKS_CHANGES_DROPPED = 33, "checks_changes_dropped", Counter, Count, Agent, "any", "Changes of findings lost because nobody took them.";
     CHECKS_CHANGES_IN_FLIGHT = 34, "checks_changes_in_flight", Gauge, Count, Agent, "any", "Changes of findings that wait to be taken.";
+    THREADS_UNREAD = 35, "threads_unread", Gauge, Count, Agent, "any", "Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them.";
 }
