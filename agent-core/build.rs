@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each becomes `NAME.bpf.o`, and a constant of its name in `bpf_programs.rs`.
-const PROGRAMS: [&str; 1] = ["threads"];
+const PROGRAMS: [&str; 2] = ["threads", "kvm"];
 /// Another compiler, or none: `BARTIZAN_CLANG=` builds without the programs.
 const CLANG: &str = "BARTIZAN_CLANG";
 

@@ -51,10 +51,23 @@ struct inode {
 	struct super_block *i_sb;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
 	const struct file_operations *f_op;
 	void *private_data;
 	struct inode *f_inode;
+	struct path f_path;
 };
 
 struct fdtable {
@@ -70,7 +83,6 @@ struct kvm;
 
 struct kvm_vcpu {
 	struct kvm *kvm;
-	int vcpu_id;
 };
 
 struct task_struct {
@@ -120,6 +132,9 @@ extern struct task_struct *bpf_task_from_pid(int pid) KERNEL_FUNCTION;
 extern void bpf_task_release(struct task_struct *task) KERNEL_FUNCTION;
 extern void bpf_rcu_read_lock(void) KERNEL_FUNCTION;
 extern void bpf_rcu_read_unlock(void) KERNEL_FUNCTION;
+
+/* A field of an object that is known by its address alone; read with care, since it may be gone. */
+#define read_field(to, object, field) bpf_probe_read_kernel(&(to), sizeof(to), &(object)->field)
 
 /* Helpers, by their numbers (include/uapi/linux/bpf.h). */
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;

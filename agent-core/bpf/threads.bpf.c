@@ -9,21 +9,7 @@
  * The layouts are those of agent-core/src/sampling/vm/sweep, which reads them.
  */
 #include "kernel.h"
-
-struct slot {
-	/* Written by the caller. */
-	u32 pid; /* In the first PID namespace; 0 when the slot is for nobody. */
-	u32 first; /* Its first record. */
-	u32 capacity; /* How many records are its own. */
-	u32 unused;
-	/* Written by a run. */
-	u32 run; /* The run that wrote what follows, by its number. */
-	u32 found; /* Whether there is such a process. */
-	u32 threads; /* How many threads it has; those beyond the capacity have no record. */
-	u32 moved; /* How many of them ran since the run before, or were not in their place then. */
-	u64 start_ns; /* When the process started, since boot. */
-	u64 spare[3];
-};
+#include "slot.h"
 
 struct record {
 	u32 tid;
@@ -47,7 +33,6 @@ struct record {
 	u32 realtime_priority;
 };
 
-_Static_assert(sizeof(struct slot) == 64, "one cache line");
 _Static_assert(sizeof(struct record) == 128, "two cache lines");
 
 struct run {
@@ -123,7 +108,7 @@ ALWAYS_INLINE void read_process(struct slot *slot, int full)
 	bpf_task_release(leader);
 }
 
-SEC("syscall")
+SEC("syscall/threads")
 int read_threads(struct run *run)
 {
 	struct bpf_iter_num rows;

@@ -96,6 +96,13 @@ fn the_values_of_busy_threads_are_those_of_the_files() {
             now > 300_000_000
         }));
         stop_every_thread(&vmm);
+        // A thread that has stopped is still on its way off the CPU for a moment.
+        assert!(proc::wait_until(LONG, || {
+            let before = files.vm(vm::EMULATOR_RUN).unwrap() + files.vm(vm::VCPU_RUN).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            files.tick();
+            before == files.vm(vm::EMULATOR_RUN).unwrap() + files.vm(vm::VCPU_RUN).unwrap()
+        }));
         // What moves rarely is read every fourth tick of the files.
         (0..4).for_each(|_| _ = (ours.tick(), files.tick()));
         for index in 0..2 {

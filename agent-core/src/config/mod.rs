@@ -70,7 +70,7 @@ pub struct Sampling {
     pub kvm_tracepoints: bool,
     /// Tier for the threads of VMs: `auto`, `bpf`, `kept-fd` or `open-each`. What does not work leaves the one below it.
     pub thread_tier: ThreadTierChoice,
-    /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
+    /// Tier for KVM's counters: `auto`, `bpf`, `stats-fd`, `debugfs`, `qmp` or `off`.
     pub kvm_tier: KvmTierChoice,
 }
 
@@ -136,6 +136,8 @@ pub enum KvmTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads those of all VMs in one run.
+    Bpf,
     /// KVM's binary statistics, from descriptors duplicated out of the VMM.
     StatsFd,
     /// `debugfs/kvm/<pid>-<fd>/`.

@@ -370,11 +370,9 @@ impl Sampler {
     fn run_programs(&self, every: u64, pace: Pace) {
         let every = u32::try_from(every).unwrap_or(1);
         let full_every = if every == 1 { pace.detail_every_ticks } else { 1 };
-        if let Ok(threads) = &self.bpf.threads
-            && self.rows_used > 0
-        {
-            // When it fails, the slots keep an old run's number, and what is read of them is an error.
-            let _ = threads.run(self.tick.number, self.rows_used, every, full_every);
+        if self.rows_used > 0 {
+            // When it fails, what is read of it is an error, and told as such.
+            let _ = self.bpf.run(self.tick.number, self.rows_used, every, full_every);
         }
     }
 

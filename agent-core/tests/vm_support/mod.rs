@@ -102,9 +102,7 @@ impl Watched {
         self.tick += 1;
         let clock = Clock::System;
         let tick = Tick { number: self.tick, mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() };
-        if let Ok(threads) = &self.bpf.threads {
-            threads.run(tick.number, 1, 1, self.pace.detail_every_ticks).unwrap();
-        }
+        self.bpf.run(tick.number, 1, 1, self.pace.detail_every_ticks).unwrap();
         let pulse = self.plan.sample(tick, self.pace, &mut self.scratch, &mut self.writer);
         self.sweep.sample(tick, &mut self.writer);
         self.writer.finish(tick);

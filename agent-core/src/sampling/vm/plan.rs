@@ -155,6 +155,7 @@ impl VmPlan {
     pub fn take_seat(&self) {
         if let Some(open) = &self.open {
             open.threads.take_seat();
+            open.kvm.take_seat();
         }
     }
 
@@ -162,6 +163,7 @@ impl VmPlan {
     pub fn leave_seat(&self) {
         if let Some(open) = &self.open {
             open.threads.leave_seat();
+            open.kvm.leave_seat();
         }
     }
 
@@ -254,7 +256,15 @@ impl OpenVm {
 
         let task_dir = || open_directory(&roots.proc.join(format!("{}/task", info.pid))).map_err(gone);
         let threads = Threads::open(info, task_dir, units, config.sampling.thread_tier, bpf, budget)?;
-        let kvm = KvmFiles::open(info, config, dir.as_fd(), pidfd.as_ref().map(AsFd::as_fd), budget);
+        let kvm = KvmFiles::open(
+            info,
+            config,
+            dir.as_fd(),
+            pidfd.as_ref().map(AsFd::as_fd),
+            units.tick_ns,
+            bpf,
+            budget,
+        );
         let cgroup = CgroupFiles::open(roots, info.pid, &info.cgroup, units, keep, budget);
         let (taps, tap_report) = Taps::open(info, roots, dir.as_fd());
         let mut reports = process.reports().to_vec();

@@ -7,6 +7,7 @@
 pub mod btf;
 mod calls;
 pub mod elf;
+pub mod fields;
 pub mod link;
 pub mod relocate;
 

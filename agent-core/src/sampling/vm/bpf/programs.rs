@@ -11,6 +11,8 @@ include!(concat!(env!("OUT_DIR"), "/bpf_programs.rs"));
 /// The running kernel's types. Some megabytes: dropped once the programs are loaded.
 pub(super) struct Kernel {
     vmlinux: BtfFile,
+    /// Of KVM, where it is a module.
+    kvm: Option<BtfFile>,
 }
 
 impl Kernel {
@@ -23,7 +25,20 @@ impl Kernel {
             };
             format!("{}: {errno}{cure}", path.display())
         })?;
-        Ok(Self { vmlinux })
+        let kvm = BtfFile::read(&roots.sys.join("kernel/btf/kvm")).ok();
+        Ok(Self { vmlinux, kvm })
+    }
+
+    /// Has something looked up in the types of the kernel, and of KVM.
+    pub(super) fn with_types<T>(&self, look: impl FnOnce(&[&Btf]) -> T) -> Result<T, String> {
+        let bad = |error| format!("the kernel's types: {error}");
+        let vmlinux = Btf::parse(self.vmlinux.bytes(), None).map_err(bad)?;
+        let kvm = self.kvm.as_ref().map(|file| Btf::parse(file.bytes(), Some(&vmlinux)));
+        match kvm {
+            // A module's types that make no sense are none: KVM's program then says what it lacks.
+            Some(Ok(kvm)) => Ok(look(&[&vmlinux, &kvm])),
+            Some(Err(_)) | None => Ok(look(&[&vmlinux])),
+        }
     }
 
     /// Links and loads one program.
@@ -31,14 +46,13 @@ impl Kernel {
         &self,
         name: &str,
         object: Result<&[u8], &str>,
+        section: &str,
         maps: &[(&str, &SharedArray)],
     ) -> Result<Program, String> {
         let object = object?;
-        let vmlinux =
-            Btf::parse(self.vmlinux.bytes(), None).map_err(|error| format!("the kernel's types: {error}"))?;
         let maps: Vec<_> = maps.iter().map(|(name, map)| (*name, map.number())).collect();
-        let Linked { instructions, absent } =
-            link(object, "syscall", &maps, &[&vmlinux]).map_err(|error| error.to_string())?;
+        let linked = self.with_types(|types| link(object, section, &maps, types))?;
+        let Linked { instructions, absent } = linked.map_err(|error| error.to_string())?;
         Program::load(name, &instructions).map_err(|refusal| {
             let mut reason = format!("the kernel refuses the program: {}", refusal.errno);
             if matches!(refusal.errno, Errno::EPERM | Errno::EACCES) && refusal.said.is_empty() {

@@ -53,7 +53,7 @@ impl ThreadSweep {
         let slots = array("btz_slots", SLOT_BYTES, rows)?;
         let records = array("btz_records", RECORD_BYTES, entries)?;
         let maps = [("slots", &slots), ("records", &records)];
-        let program = kernel.load("btz_threads", programs::THREADS, &maps)?;
+        let program = kernel.load("btz_threads", programs::THREADS, "syscall/threads", &maps)?;
         let sweep = Self {
             slots,
             records,
@@ -123,6 +123,11 @@ impl ThreadSweep {
         self.program.run(&mut run).map(drop)
     }
 
+    /// Its slots, for programs that look at them.
+    pub(super) fn slots(&self) -> &SharedArray {
+        &self.slots
+    }
+
     fn slot(&self, row: u32) -> &[AtomicU64] {
         let begin = row as usize * SLOT_WORDS;
         self.slots.memory().words().get(begin..begin + SLOT_WORDS).unwrap_or_default()
@@ -147,7 +152,7 @@ fn records(limits: &Limits) -> u32 {
     limits.vcpus.saturating_mul(2).saturating_add(limits.vms.saturating_mul(OTHERS_PER_VM))
 }
 
-fn low(number: u64) -> u32 {
+pub(super) fn low(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or(0)
 }
 
