@@ -51,4 +51,5 @@ super::metrics! { Agent, "agent", "AGENT";
     STANDSTILLS_TRUE = 47, "standstills_true", Counter, Count, Agent, "any", "Of these, so many stood still for the rule's horizon.";
     STANDSTILLS_FALSE = 48, "standstills_false", Counter, Count, Agent, "any", "Of these, so many moved again before.";
     STANDSTILLS_OPEN = 49, "standstills_open", Gauge, Count, Agent, "any", "Of these, so many are not decided yet.";
+    THREADS_UNREAD = 50, "threads_unread", Gauge, Count, Agent, "any", "Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them.";
 }
