@@ -1684,5 +1684,17 @@
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_DROPPED 10033
 /* agent_checks_changes_in_flight: Changes of findings that wait to be taken. */
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_IN_FLIGHT 10034
+/* agent_detection_series: Series of `unusual` rules that have a detector. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES 10050
+/* agent_detection_series_warming: Of these, series that are only learned from yet. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_WARMING 10051
+/* agent_detection_series_refused: Series that nobody watches because limits.series is reached. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_REFUSED 10052
+/* agent_detection_threshold_ratio: How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time. */
+#define BTZ_METRIC_AGENT_DETECTION_THRESHOLD 10053
+/* agent_detection_alarms (counter): Alarms told by `unusual-together` rules. */
+#define BTZ_METRIC_AGENT_DETECTION_ALARMS 10054
+/* agent_detection_left_to_host (counter): Alarms about a VM that were not told because most VMs showed the same. */
+#define BTZ_METRIC_AGENT_DETECTION_LEFT_TO_HOST 10055
 
 #endif /* BARTIZAN_METRICS_H */

@@ -36,4 +36,10 @@ super::metrics! { Agent, "agent", "AGENT";
     CHECKS_CHANGES_DELIVERED = 32, "checks_changes_delivered", Counter, Count, Agent, "any", "Changes of findings handed to a consumer.";
     CHECKS_CHANGES_DROPPED = 33, "checks_changes_dropped", Counter, Count, Agent, "any", "Changes of findings lost because nobody took them.";
     CHECKS_CHANGES_IN_FLIGHT = 34, "checks_changes_in_flight", Gauge, Count, Agent, "any", "Changes of findings that wait to be taken.";
+    DETECTION_SERIES = 50, "detection_series", Gauge, Count, Agent, "any", "Series of `unusual` rules that have a detector.";
+    DETECTION_SERIES_WARMING = 51, "detection_series_warming", Gauge, Count, Agent, "any", "Of these, series that are only learned from yet.";
+    DETECTION_SERIES_REFUSED = 52, "detection_series_refused", Gauge, Count, Agent, "any", "Series that nobody watches because limits.series is reached.";
+    DETECTION_THRESHOLD = 53, "detection_threshold_ratio", Gauge, PartsPerMillion, Agent, "any", "How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time.";
+    DETECTION_ALARMS = 54, "detection_alarms", Counter, Count, Agent, "any", "Alarms told by `unusual-together` rules.";
+    DETECTION_LEFT_TO_HOST = 55, "detection_left_to_host", Counter, Count, Agent, "any", "Alarms about a VM that were not told because most VMs showed the same.";
 }

@@ -129,6 +129,8 @@ pub fn alert(alert: &Alert) -> Value {
         "observed": finite(alert.observed),
         "expected_min": finite(alert.expected_min),
         "expected_max": finite(alert.expected_max),
+        "tail_probability": alert.tail_probability,
+        "signs": alert.signs,
         "message": alert.message.as_str(),
     })
 }
