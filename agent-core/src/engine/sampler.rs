@@ -470,6 +470,13 @@ impl Sampler {
             row.set_u64(agent::CHECKS_ERRORS, tally.errors.load(Relaxed));
             row.set_u64(agent::CHECKS_WAIVED, tally.waived.load(Relaxed));
         }
+        let watch = self.detector.watch_status();
+        row.set_u64(agent::DETECTION_SERIES, u64::from(watch.series));
+        row.set_u64(agent::DETECTION_SERIES_WARMING, u64::from(watch.series_warming));
+        row.set_u64(agent::DETECTION_SERIES_REFUSED, u64::from(watch.series_refused));
+        row.set_u64(agent::DETECTION_THRESHOLD, watch.threshold_ppm());
+        row.set_u64(agent::DETECTION_ALARMS, watch.alarms);
+        row.set_u64(agent::DETECTION_LEFT_TO_HOST, watch.left_to_host);
         row.stamp(Source::Agent, self.tick.mono_ns);
     }
 
