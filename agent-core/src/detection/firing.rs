@@ -78,6 +78,14 @@ impl Firing {
         });
     }
 
+    /// What another process found firing goes on.
+    pub(super) fn take_back(&mut self, index: usize, entity: Entity, since_ns: u64, roster: &Roster) {
+        if self.entries.len() < self.entries.capacity() {
+            let rule = u16::try_from(index).unwrap_or(u16::MAX);
+            self.entries.push(Entry { rule, entity, vm: roster.vm_of(entity).map(|(vm, _)| vm), since_ns });
+        }
+    }
+
     /// Acts on what a rule saw in a row.
     #[expect(clippy::too_many_arguments, reason = "one rule, one row, and where to put what follows")]
     pub(super) fn step(

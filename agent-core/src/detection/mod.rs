@@ -17,6 +17,7 @@ mod firing;
 pub mod forecast;
 mod fusion;
 mod gone;
+mod memory;
 mod predict;
 mod program;
 mod recurrence;
@@ -30,6 +31,7 @@ mod unusual;
 mod window;
 mod wording;
 
+pub use memory::{Copy, Memory, Recall};
 pub use rule::{About, Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
 pub use unusual::WatchStatus;
@@ -53,6 +55,8 @@ pub struct Detector {
     firing: Firing,
     watch: Watch,
     counter_resets: u64,
+    /// What another process knew of rows that may still appear.
+    recall: Option<Box<Recall>>,
 }
 
 /// Why a detector could not be built.
@@ -110,7 +114,7 @@ impl Detector {
         let firing =
             Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
         let watch = Watch::new(config, &rules)?;
-        Ok(Self { rules, tables, firing, watch, counter_resets: 0 })
+        Ok(Self { rules, tables, firing, watch, counter_resets: 0, recall: None })
     }
 
     /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
@@ -137,16 +141,20 @@ impl Detector {
     /// Looks at a frame and pushes what it finds. Allocates nothing.
     pub fn evaluate(&mut self, tick: Tick, frame: &Frame, roster: &Roster, sink: &mut AlertSink) {
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
-        for table in &mut self.tables {
-            for entity in frame.entities(table.scope) {
+        for at in 0..self.tables.len() {
+            for entity in frame.entities(self.tables[at].scope) {
+                let table = &mut self.tables[at];
                 let row = entity.row as usize;
                 if table.generations[row] != entity.generation {
                     table.reset(entity);
-                    for index in table.rules.clone() {
+                    let rules = table.rules.clone();
+                    for index in rules.clone() {
                         self.watch.reset(&mut self.rules[index], index, row);
                         self.rules[index].reset(row);
                     }
+                    self.recall_row(rules, entity, tick, roster, sink);
                 }
+                let table = &mut self.tables[at];
                 self.counter_resets += table.load(frame, entity);
                 for index in table.rules.clone() {
                     let rule = &mut self.rules[index];
@@ -193,6 +201,7 @@ impl Detector {
     /// that did is resolved. Allocates nothing.
     pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
         self.counter_resets += old.counter_resets;
+        self.recall = old.recall.take();
         for table in &mut self.tables {
             if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {
                 table.adopt(old);

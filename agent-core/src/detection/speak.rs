@@ -215,8 +215,10 @@ pub(super) fn resolves(
 
 /// An alert without words.
 pub(super) fn blank(rule: &Rule, subject: &Subject, since_ns: u64, tick: Tick) -> Alert {
+    let series = series(rule, subject.about());
     Alert {
-        id: id(rule, subject.entity, since_ns),
+        id: fnv1a(&since_ns.to_le_bytes(), series),
+        series,
         sequence: 0,
         state: AlertState::Firing,
         severity: rule.severity,
@@ -280,11 +282,7 @@ pub(super) fn fnv1a(bytes: &[u8], from: u64) -> u64 {
     bytes.iter().fold(from, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The same whenever the same trace is judged by the same rules.
-fn id(rule: &Rule, entity: Entity, since_ns: u64) -> u64 {
-    let mut hash = fnv1a(rule.name.as_bytes(), FNV_BASIS);
-    hash = fnv1a(&[entity.scope as u8], hash);
-    hash = fnv1a(&entity.row.to_le_bytes(), hash);
-    hash = fnv1a(&entity.generation.to_le_bytes(), hash);
-    fnv1a(&since_ns.to_le_bytes(), hash)
+/// Names a rule on what it is about, in every process alike.
+pub(super) fn series(rule: &Rule, about: u64) -> u64 {
+    fnv1a(rule.name.as_bytes(), about)
 }

@@ -13,6 +13,7 @@ mod life;
 mod predictions;
 mod rates;
 mod refusals;
+mod restart;
 mod shipped;
 mod signals;
 mod unusual;

@@ -82,6 +82,15 @@ pub struct WatchStatus {
     pub left_to_host: u64,
 }
 
+impl WatchStatus {
+    /// The threshold, in millionths.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 40")]
+    pub fn threshold_ppm(&self) -> u64 {
+        (f64::from(self.threshold.max(0.0)) * 1e6) as u64
+    }
+}
+
 impl Watch {
     pub(super) const BYTES_PER_SERIES: usize = Pool::BYTES_PER_SLOT;
     pub(super) const BYTES_PER_SUBJECT: usize = size_of::<Subject>() + size_of::<u32>();

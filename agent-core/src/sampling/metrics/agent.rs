@@ -51,4 +51,11 @@ super::metrics! { Agent, "agent", "AGENT";
     STANDSTILLS_TRUE = 47, "standstills_true", Counter, Count, Agent, "any", "Of these, so many stood still for the rule's horizon.";
     STANDSTILLS_FALSE = 48, "standstills_false", Counter, Count, Agent, "any", "Of these, so many moved again before.";
     STANDSTILLS_OPEN = 49, "standstills_open", Gauge, Count, Agent, "any", "Of these, so many are not decided yet.";
+    DETECTION_SERIES = 50, "detection_series", Gauge, Count, Agent, "any", "Series of `unusual` rules that have a detector.";
+    DETECTION_SERIES_WARMING = 51, "detection_series_warming", Gauge, Count, Agent, "any", "Of these, series that are only learned from yet.";
+    DETECTION_SERIES_REFUSED = 52, "detection_series_refused", Gauge, Count, Agent, "any", "Series that nobody watches because limits.series is reached.";
+    DETECTION_THRESHOLD = 53, "detection_threshold_ratio", Gauge, PartsPerMillion, Agent, "any", "How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time.";
+    DETECTION_ALARMS = 54, "detection_alarms", Counter, Count, Agent, "any", "Alarms told by `unusual-together` rules.";
+    DETECTION_LEFT_TO_HOST = 55, "detection_left_to_host", Counter, Count, Agent, "any", "Alarms about a VM that were not told because most VMs showed the same.";
+    THREADS_UNREAD = 56, "threads_unread", Gauge, Count, Agent, "any", "Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them.";
 }
