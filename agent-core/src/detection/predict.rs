@@ -80,7 +80,7 @@ pub(super) struct Heartbeat {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     pub(super) verdict: Verdict,
-    pub(super) pause_ns: u64,
+    pub(super) length_ns: u64,
     /// How long a pause would not have been told, in seconds.
     pub(super) usual_s_max: f64,
 }
@@ -96,7 +96,7 @@ impl Heartbeat {
             self.prediction.happened(at_ns, record);
         }
         let verdict = if suspicion >= by.suspicion { Verdict::Bad } else { Verdict::Good };
-        Pause { verdict, pause_ns, usual_s_max: self.progress.pause_s(by.suspicion) }
+        Pause { verdict, length_ns: pause_ns, usual_s_max: self.progress.pause_s(by.suspicion) }
     }
 
     /// Books that it was told.

@@ -217,7 +217,8 @@ impl Rule {
     pub(super) fn reset(&mut self, row: usize) {
         self.series[row] = bytemuck::Zeroable::zeroed();
         match &mut self.memory {
-            Memory::None => {}
+            // `Watch` gives slots back when it sees another generation.
+            Memory::None | Memory::Slots(_) => {}
             Memory::Windows(windows) => windows[row] = bytemuck::Zeroable::zeroed(),
             Memory::Baselines(baselines) => baselines[row] = bytemuck::Zeroable::zeroed(),
             Memory::Courses(courses) => {
@@ -228,8 +229,6 @@ impl Rule {
                 heartbeats[row].withdraw(&mut self.record);
                 heartbeats[row] = bytemuck::Zeroable::zeroed();
             }
-            // Given back by `Watch` when it sees another generation.
-            Memory::Slots(_) => {}
         }
     }
 
@@ -311,9 +310,9 @@ impl Rule {
             }
             (Test::Standstill(patience), Memory::Heartbeats(heartbeats)) => {
                 let pause = heartbeats[row].judge(at_ns, value, patience, &mut self.record);
-                sight.observed = nanoseconds(pause.pause_ns) * 1e-9;
+                sight.observed = nanoseconds(pause.length_ns) * 1e-9;
                 sight.expected_max = pause.usual_s_max;
-                began_ns = pause.pause_ns;
+                began_ns = pause.length_ns;
                 pause.verdict
             }
             (Test::Absence(_), _) => {

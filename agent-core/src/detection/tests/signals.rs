@@ -78,7 +78,7 @@ impl Guest {
 
     /// The watched rules that fire within so many seconds of this work.
     fn does(&mut self, work: &Work, seconds: u32) -> BTreeSet<String> {
-        let mut fired = BTreeSet::new();
+        let mut rules = BTreeSet::new();
         for second in 0..seconds {
             self.host.pass_ns(SECOND_NS);
             self.host.set(0, vm::STATE, 1);
@@ -93,11 +93,11 @@ impl Guest {
             }
             let alerts = self.host.judge();
             let fires = alerts.iter().filter(|alert| alert.state == AlertState::Firing);
-            fired.extend(
+            rules.extend(
                 fires.map(|alert| alert.rule.to_string()).filter(|rule| WATCHED.contains(&rule.as_str())),
             );
         }
-        fired
+        rules
     }
 }
 

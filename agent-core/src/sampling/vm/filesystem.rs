@@ -1,7 +1,7 @@
 //! How much room is left in the file systems that hold a VM's disk images: a thin image that cannot grow stops its VM.
 //!
 //! `statvfs(3)` of a file system on this host's disks or in its memory answers at once; one that is elsewhere (NFS,
-//! CIFS, FUSE, ...) may never answer. So the VMM's `mountinfo` (proc_pid_mountinfo(5)) is looked at first, and what is
+//! CIFS, FUSE, ...) may never answer. So the VMM's `mountinfo`, `proc_pid_mountinfo(5)`, is looked at first, and what is
 //! not local is not asked.
 
 use super::slot::read_whole;
@@ -64,7 +64,7 @@ fn room(process: &Path, image: &Path, mounts: &[u8]) -> Result<(i64, i64), Avail
         let file = open(&process.join("root").join(below), flags, Mode::empty())?;
         let is_image =
             SFlag::from_bits_truncate(fstat(&file)?.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
-        Ok(is_image.then(|| fstatvfs(&file)).transpose()?)
+        is_image.then(|| fstatvfs(&file)).transpose()
     };
     let room = read().map_err(|errno: Errno| Availability::from_errno(errno))?;
     let room = room.ok_or(Availability::Unsupported)?;
