@@ -12,8 +12,9 @@ use bartizan_testkit::guest::Guest;
 use bartizan_testkit::minivmm::{self, MiniVmm};
 use bartizan_testkit::proc::Thread;
 use bartizan_testkit::qemu::{self, Qemu};
+use bartizan_testkit::qmp::Qmp;
 use bartizan_testkit::{proc, skip};
-use std::path::PathBuf;
+use std::collections::HashMap;
 use std::time::Duration;
 use vm_support::{Watched, describe, stop_every_thread};
 
@@ -91,45 +92,72 @@ fn every_counter_is_that_of_the_statistics_descriptor() {
     }
 }
 
-/// The folder in which debugfs has a VM's counters, where it can be seen.
-fn debugfs(pid: u32) -> Option<PathBuf> {
-    let folder = std::fs::read_dir("/sys/kernel/debug/kvm").ok()?.flatten().map(|entry| entry.path());
-    let of_pid = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{pid}-"));
-    folder.into_iter().find(of_pid)
+/// What QEMU says of its counters, by QMP: the vCPUs' in their order, or the VM's.
+fn query_stats(qmp: &mut Qmp, target: &str) -> Vec<HashMap<String, i64>> {
+    let answer = qmp.execute("query-stats", &serde_json::json!({ "target": target })).unwrap();
+    let counters = |entry: &serde_json::Value| {
+        let stats = entry["stats"].as_array().unwrap().iter();
+        stats.filter_map(|stat| Some((stat["name"].as_str()?.to_owned(), stat["value"].as_i64()?))).collect()
+    };
+    answer.as_array().unwrap().iter().map(counters).collect()
 }
 
 #[test]
-fn a_qemu_without_statistics_descriptors_is_read_as_debugfs_says() {
+fn a_qemu_without_statistics_descriptors_is_read_as_it_says_itself() {
     need_bpf!();
     if let Some(reason) = qemu::missing() {
         skip!("{reason}");
     }
-    let qemu = Qemu::builder().name("plain").vcpus(2).start().unwrap();
-    let vcpus = qemu.vcpu_threads().unwrap();
-    let mut ours = watch(qemu.pid(), &vcpus, KvmTierChoice::Auto);
+    let qemu = Qemu::builder().name("plain").vcpus(2).guest(Guest::ExitStorm).start().unwrap();
+    let mut ours = watch(qemu.pid(), &qemu.vcpu_threads().unwrap(), KvmTierChoice::Auto);
     assert_eq!(ours.report(Source::Kvm).tier, "bpf", "{:?}", ours.report(Source::Kvm));
     assert!(proc::wait_until(LONG, || {
         ours.tick();
-        ours.vm(vm::KVM_EXITS).is_ok_and(|exits| exits > 0)
+        ours.vm(vm::KVM_IO_EXITS).is_ok_and(|exits| exits > 100)
     }));
-    stop_every_thread(&qemu);
-    std::thread::sleep(Duration::from_millis(50));
-    (0..2).for_each(|_| _ = ours.tick());
-    let Some(folder) = debugfs(qemu.pid()) else { skip!("debugfs is closed here") };
-    for (name, metric) in [
-        ("exits", vm::KVM_EXITS),
-        ("io_exits", vm::KVM_IO_EXITS),
-        ("halt_wait_ns", vm::KVM_HALT_WAIT),
-        ("irq_injections", vm::KVM_IRQ_INJECTIONS),
-        ("pages_4k", vm::KVM_PAGES_4K),
-        ("mmu_cache_miss", vm::KVM_MMU_CACHE_MISSES),
-    ] {
-        let said = match std::fs::read_to_string(folder.join(name)) {
-            Ok(said) => said.trim().parse::<i64>().unwrap(),
-            Err(error) => skip!("debugfs is closed here: {error}"),
-        };
-        assert_eq!(ours.vm(metric), Ok(said), "{name}");
+    let mut qmp = qemu.qmp().unwrap();
+    let before = (query_stats(&mut qmp, "vcpu"), query_stats(&mut qmp, "vm"));
+    ours.pace.detail_every_ticks = 1;
+    ours.tick();
+    let after = (query_stats(&mut qmp, "vcpu"), query_stats(&mut qmp, "vm"));
+    assert_eq!((before.0.len(), before.1.len()), (2, 1));
+    let mut moved = 0;
+    let mut between = |before: &HashMap<_, _>, value: Result<i64, _>, after: &HashMap<_, _>, name: &str| {
+        let value = value.unwrap();
+        assert!(
+            before[name] <= value && value <= after[name],
+            "{name}: {} {value} {}",
+            before[name],
+            after[name]
+        );
+        moved += i64::from(value > 0);
+    };
+    for index in 0..2 {
+        for (name, metric) in [
+            ("exits", vcpu::EXITS),
+            ("io_exits", vcpu::KVM_IO_EXITS),
+            ("mmio_exits", vcpu::KVM_MMIO_EXITS),
+            ("irq_injections", vcpu::KVM_IRQ_INJECTIONS),
+            ("halt_wait_ns", vcpu::KVM_HALT_WAIT),
+            ("insn_emulation", vcpu::KVM_EMULATIONS),
+        ] {
+            between(&before.0[index], ours.vcpu(index, metric), &after.0[index], name);
+        }
     }
+    // Of the VM, what does not fall again.
+    for (name, metric) in
+        [("mmu_cache_miss", vm::KVM_MMU_CACHE_MISSES), ("mmu_pte_write", vm::KVM_MMU_PTE_WRITES)]
+    {
+        between(&before.1[0], ours.vm(metric), &after.1[0], name);
+    }
+    assert!(moved >= 4, "a firmware that boots moves more than {moved} of these");
+}
+
+/// Whether debugfs shows that KVM has a VM of this process.
+fn debugfs(pid: u32) -> Option<()> {
+    let mut folders = std::fs::read_dir("/sys/kernel/debug/kvm").ok()?.flatten();
+    let begin = format!("{pid}-");
+    folders.any(|folder| folder.file_name().to_string_lossy().starts_with(&begin)).then_some(())
 }
 
 #[test]

@@ -262,7 +262,8 @@ fn measure_kvm(report: &mut Report, size: usize, infos: &[Arc<VmInfo>]) {
 
 /// The statistics descriptors of all vCPUs, and what is read of them: the counters of this kernel's vCPU.
 struct Statistics {
-    files: Vec<std::fs::File>,
+    /// Each with where its data begins.
+    files: Vec<(std::fs::File, u64)>,
 }
 
 impl Statistics {
@@ -274,7 +275,12 @@ impl Statistics {
             for (fd, link) in fd_links(pid).expect("descriptors") {
                 if link.to_str().is_some_and(|link| link.starts_with("anon_inode:kvm-vcpu-stats")) {
                     let fd = i32::try_from(fd).expect("a descriptor");
-                    files.push(pidfd::duplicate_from(process.as_fd(), fd).expect("a duplicate").into());
+                    let file =
+                        std::fs::File::from(pidfd::duplicate_from(process.as_fd(), fd).expect("a duplicate"));
+                    let mut header = [0; 24];
+                    file.read_exact_at(&mut header, 0).expect("a header");
+                    let data_at = u32::from_ne_bytes([header[20], header[21], header[22], header[23]]);
+                    files.push((file, u64::from(data_at)));
                 }
             }
         }
@@ -283,11 +289,9 @@ impl Statistics {
     }
 
     fn tick(&self) {
-        // Behind the description of some 50 counters; where exactly costs nothing.
-        const DATA_AT: u64 = 3_192;
-        let mut buffer = [0; 1_104];
-        for file in &self.files {
-            std::hint::black_box(file.read_at(&mut buffer, DATA_AT).expect("read"));
+        let mut buffer = [0; 2_048];
+        for (file, data_at) in &self.files {
+            std::hint::black_box(file.read_at(&mut buffer, *data_at).expect("read"));
         }
     }
 }

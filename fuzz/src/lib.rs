@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("bpf_objects", bartizan_core::sys::bpf::fuzz),
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),

@@ -5,6 +5,7 @@ mod atomic {
 }
 pub mod audit;
 pub mod bpf;
+pub mod capability;
 pub mod clock;
 pub mod descriptors;
 pub mod dump;

@@ -5,8 +5,8 @@ use super::relocate::find;
 
 /// Structs within structs.
 const DEPTH_MAX: usize = 8;
-/// Fields of a struct; what has more is not believed.
-const FIELDS_MAX: usize = 4_096;
+/// Members that are looked at; types that hold each other would go on for ever.
+const LOOKS_MAX: u32 = 4_096;
 
 /// A counter: its name, and its offset in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,29 +33,32 @@ pub fn counters(kernel: &[&Btf], outer: &str, member: &str) -> Option<Fields> {
     kernel.iter().find_map(|btf| {
         let named = btf.named(&[outer.as_bytes()]);
         named.of(kind::STRUCT, outer.as_bytes()).find_map(|number| {
-            let (bits, of) = find(btf, btf.get(number)?, member.as_bytes(), 0)?;
+            let (bits, of) = find(btf, btf.get(number)?, member.as_bytes())?;
             let mut fields = Vec::new();
-            collect(btf, btf.resolve(of)?.1, 0, 0, &mut fields);
+            let mut looks = LOOKS_MAX;
+            collect(btf, btf.resolve(of)?.1, (0, 0), &mut looks, &mut fields);
             (bits.is_multiple_of(8) && !fields.is_empty()).then_some(Fields { offset: bits / 8, fields })
         })
     })
 }
 
-fn collect(btf: &Btf, of: Type, base: u32, depth: usize, fields: &mut Vec<Field>) {
+fn collect(btf: &Btf, of: Type, (base, depth): (u32, usize), looks: &mut u32, fields: &mut Vec<Field>) {
     if depth > DEPTH_MAX {
         return;
     }
     for member in btf.members(of) {
+        let Some(left) = looks.checked_sub(1) else { return };
+        *looks = left;
         let (Some(offset), Some((_, inner))) = (base.checked_add(member.bit_offset), btf.resolve(member.of))
         else {
             continue;
         };
-        if member.bits != 0 || fields.len() >= FIELDS_MAX {
+        if member.bits != 0 {
             continue;
         }
         let is_compound = matches!(inner.kind(), kind::STRUCT | kind::UNION);
         if is_compound && !is_atomic(btf, inner) {
-            collect(btf, inner, offset, depth + 1, fields);
+            collect(btf, inner, (offset, depth + 1), looks, fields);
         } else if (is_compound || inner.kind() == kind::INT)
             && inner.size_or_type == 8
             && offset.is_multiple_of(8)

@@ -1,8 +1,6 @@
 //! BPF programs: linked against the running kernel, loaded, and run by the calling thread.
 //!
-//! A loader of our own, as small as its programs need it. `libbpf` prints, keeps state for the whole process, and would
-//! clash with the copy that the embedding agent may have linked; it also brings libelf and zlib. `aya` does not link the
-//! kernel's functions (kfuncs), nor load programs of type `BPF_PROG_TYPE_SYSCALL`, which is all that is done here.
+//! A loader of our own, as small as its programs need it; why, and what else there is, is in ARCHITECTURE.md.
 
 pub mod btf;
 mod calls;
@@ -55,5 +53,26 @@ impl BtfFile {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.memory.bytes()[..self.bytes]
+    }
+}
+
+/// Runs every parser of this module over arbitrary bytes.
+pub fn fuzz(data: &[u8]) {
+    if let Ok(types) = btf::Btf::parse(data, None) {
+        let _ = fields::counters(&[&types], "kvm_vcpu", "stat");
+        let _ = link::link(data, "syscall", &[("slots", 3)], &[&types]);
+        if let Ok(module) = btf::Btf::parse(data, Some(&types)) {
+            let _ = fields::counters(&[&types, &module], "kvm", "stat");
+        }
+    }
+    // An object that is also its own kernel: what it wants may be there.
+    if let Ok(object) = elf::Object::parse(data)
+        && let Some(types) = object.section(".BTF")
+        && let Ok(types) = btf::Btf::parse(types, None)
+    {
+        let maps = [("slots", 3), ("records", 4), ("targets", 5), ("vcpus", 6)];
+        for section in ["syscall/threads", "syscall/read", "syscall/ask"] {
+            let _ = link::link(data, section, &maps, &[&types]);
+        }
     }
 }

@@ -146,7 +146,7 @@ impl<'a> Path<'a> {
             if depth > 0 {
                 (_, of) = btf.resolve(number)?;
             }
-            let (offset, member) = find(btf, of, name, 0)?;
+            let (offset, member) = find(btf, of, name)?;
             bits = bits.checked_add(offset)?;
             number = member;
         }
@@ -158,11 +158,20 @@ impl<'a> Path<'a> {
 }
 
 /// A member by name, in structs and unions without a name, too: its offset in bits, and its type.
-pub(super) fn find(btf: &Btf, of: Type, name: &[u8], depth: usize) -> Option<(u32, u32)> {
+pub(super) fn find(btf: &Btf, of: Type, name: &[u8]) -> Option<(u32, u32)> {
+    let mut looks = LOOKS_MAX;
+    find_within(btf, of, name, &mut looks, 0)
+}
+
+/// Members that are looked at for one: types that hold each other would go on for ever.
+const LOOKS_MAX: u32 = 10_000;
+
+fn find_within(btf: &Btf, of: Type, name: &[u8], looks: &mut u32, depth: usize) -> Option<(u32, u32)> {
     if depth > PATH_MAX {
         return None;
     }
     btf.members(of).find_map(|member| {
+        *looks = looks.checked_sub(1)?;
         let own = btf.text(member.name);
         if own == name {
             return (member.bits == 0).then_some((member.bit_offset, member.of));
@@ -171,7 +180,7 @@ pub(super) fn find(btf: &Btf, of: Type, name: &[u8], depth: usize) -> Option<(u3
             return None;
         }
         let (_, inner) = btf.resolve(member.of)?;
-        let (offset, found) = find(btf, inner, name, depth + 1)?;
+        let (offset, found) = find_within(btf, inner, name, looks, depth + 1)?;
         Some((member.bit_offset.checked_add(offset)?, found))
     })
 }
