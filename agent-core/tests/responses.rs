@@ -407,6 +407,7 @@ fn playbook(steps: Vec<Action>, approval: Approval) -> Playbook {
             causes: vec!["*".into()],
             severity_min: Severity::Info,
             tenants: vec![],
+            vms: vec![],
             signs_min: 1,
             signs_within_s: 60,
         },
@@ -457,7 +458,14 @@ impl Stage {
 
     fn call(&self, responder: &mut Responder<Paper, Everybody, Place>) -> Result<usize, String> {
         let now_ns = self.time.wall_ns.load(Relaxed);
-        let case = Case { cause: "x", severity: Severity::Critical, tenant: "", signs_ns: &[now_ns], now_ns };
+        let case = Case {
+            cause: "x",
+            severity: Severity::Critical,
+            tenant: "",
+            vm: "x",
+            signs_ns: &[now_ns],
+            now_ns,
+        };
         responder.call(&Call { incident: 5, target: &self.target, case, began_ns: now_ns })
     }
 

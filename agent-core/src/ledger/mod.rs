@@ -54,6 +54,7 @@
 //! durable once and is *damaged*, which is told with its offset and never skipped. Zeros behind the last record were set
 //! aside; a segment in whose place another one came has none.
 
+mod aside;
 mod base64;
 pub mod checkpoint;
 mod commit;
@@ -79,6 +80,7 @@ mod tiles;
 mod trail;
 pub mod verify;
 
+pub use aside::{AsideError, set_aside};
 pub use commit::{Ledger, Opened, Ticket};
 pub use cursor::Cursor;
 pub(crate) use disk::Files;

@@ -171,7 +171,7 @@ pub struct DiskChange {
 pub struct Heads {
     /// The root of the tree over the tenants' heads.
     pub root: Hash,
-    /// Leaves of that tree, padding included: a power of two, or 0 when there is no tenant.
+    /// Leaves of that tree, padding included: a power of two, at least 64.
     pub width: u64,
 }
 
@@ -242,6 +242,23 @@ mod tests {
             [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(encode(&DiskChange { state: 1, errno: 28 }), [1, 28, 0, 0, 0]);
+        let aside = SetAside {
+            folder: "l.damaged-1".into(),
+            origin: "o".into(),
+            path: "p".into(),
+            offset: 5,
+            what: "w".into(),
+            next: 6,
+            tree_size: 7,
+            root: [8; 32],
+            signed_size: 9,
+        };
+        let bytes = encode(&aside);
+        assert_eq!(decode::<SetAside>(&bytes), Ok(aside));
+        assert_eq!(
+            (bytes.len(), &bytes[..9], &bytes[bytes.len() - 8..]),
+            (110, &[11, 0, 0, 0, 0, 0, 0, 0, b'l'][..], &[9, 0, 0, 0, 0, 0, 0, 0][..])
+        );
         let heads = encode(&Heads { root: [7; 32], width: 4 });
         assert_eq!((&heads[..32], &heads[32..]), (&[7; 32][..], &[4, 0, 0, 0, 0, 0, 0, 0][..]));
     }

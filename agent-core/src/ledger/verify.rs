@@ -7,6 +7,7 @@
 //! What it cannot see: that something was never recorded, and that the end of the trail *and* the checkpoints were
 //! replaced by older ones. Against that, give it a checkpoint that was kept elsewhere.
 
+use super::aside::is_of;
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
@@ -28,7 +29,7 @@ pub struct Trust {
     /// The public key that signed first, or at the first record that is still there. Without one, the key in the files
     /// is believed, and the result says no more than that the files fit together.
     pub key: Option<PublicKey>,
-    /// The name that the key has, which is the ledger's origin.
+    /// The name that the key has: the ledger's origin, or that of one before it that was damaged and set aside.
     pub origin: Option<String>,
     /// A signed checkpoint of the host's or a tenant's log that was kept elsewhere: the trail must go on from it.
     pub checkpoint: Option<Vec<u8>>,
@@ -200,7 +201,7 @@ impl<'a> Walk<'a> {
                 "it names another key than the one that is trusted",
             ));
         }
-        if let Some(origin) = trust.origin.as_ref().filter(|origin| **origin != head.origin) {
+        if let Some(origin) = trust.origin.as_ref().filter(|origin| !is_of(&head.origin, origin)) {
             let what = format!("the key is of {origin}, the ledger of {}", head.origin);
             return Err(bad(&path, 88, None, what));
         }

@@ -221,7 +221,7 @@ fn a_tenant_is_shown_that_its_log_is_bound_to_the_hosts() {
     for log in report(folder.path(), &trust).logs.iter().filter(|log| !log.tenant.is_empty()) {
         let signed = prove(disk(folder.path()), ORIGIN, Some(&log.id)).unwrap().unwrap();
         let head = prove_head(disk(folder.path()), ORIGIN, &log.id).unwrap();
-        assert_eq!((head.root, head.width, head.width), (recorded.root, recorded.width, 4));
+        assert_eq!((head.root, head.width, head.width), (recorded.root, recorded.width, 64));
         let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
         let leaf = heads::leaf(&log.id, size, &root);
         assert!(is_included(&leaf, head.index, head.width, &recorded.root, &head.hashes));

@@ -72,6 +72,9 @@ pub struct Trigger {
     /// Patterns of tenants; empty is all.
     #[serde(default)]
     pub tenants: Vec<String>,
+    /// Patterns of names of VMs; empty is all.
+    #[serde(default)]
+    pub vms: Vec<String>,
     /// So many different signs of the incident are wanted before anything is done ...
     #[serde(default = "one")]
     pub signs_min: u32,
@@ -145,6 +148,8 @@ pub struct Case<'a> {
     pub severity: Severity,
     /// Whose VM it is about.
     pub tenant: &'a str,
+    /// The VM's name.
+    pub vm: &'a str,
     /// When each of its different signs was seen last, `CLOCK_REALTIME` nanoseconds.
     pub signs_ns: &'a [i64],
     /// Now, on the same clock.
@@ -156,10 +161,14 @@ impl Trigger {
     #[must_use]
     pub fn is_met(&self, case: &Case<'_>) -> bool {
         let since_ns = case.now_ns.saturating_sub(i64::from(self.signs_within_s) * 1_000_000_000);
+        let is_like = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| like(pattern, text))
+        };
         let signs = case.signs_ns.iter().filter(|sign_ns| **sign_ns >= since_ns).count();
         self.causes.iter().any(|pattern| like(pattern, case.cause))
             && case.severity >= self.severity_min
-            && (self.tenants.is_empty() || self.tenants.iter().any(|pattern| like(pattern, case.tenant)))
+            && is_like(&self.tenants, case.tenant)
+            && is_like(&self.vms, case.vm)
             && u32::try_from(signs).unwrap_or(u32::MAX) >= self.signs_min
     }
 }
@@ -222,6 +231,7 @@ mod tests {
             causes: vec!["vm-cpu-*".into()],
             severity_min: Severity::Warning,
             tenants: vec!["acme".into()],
+            vms: vec!["web-*".into()],
             signs_min: 2,
             signs_within_s: 60,
         }
@@ -234,6 +244,7 @@ mod tests {
             cause: "vm-cpu-steal",
             severity: Severity::Critical,
             tenant: "acme",
+            vm: "web-1",
             signs_ns: &[100 * second, 130 * second],
             now_ns: 140 * second,
         };
@@ -241,6 +252,7 @@ mod tests {
         assert!(!trigger().is_met(&Case { cause: "vm-disk", ..case.clone() }));
         assert!(!trigger().is_met(&Case { severity: Severity::Info, ..case.clone() }));
         assert!(!trigger().is_met(&Case { tenant: "other", ..case.clone() }));
+        assert!(!trigger().is_met(&Case { vm: "db-1", ..case.clone() }));
         assert!(!trigger().is_met(&Case { signs_ns: &[130 * second], ..case.clone() }), "one sign");
         assert!(!trigger().is_met(&Case { now_ns: 170 * second, ..case }), "the first is too old");
     }

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
+/// Characters of a message in the list.
+const WHAT_CHARS_MAX: usize = 80;
+
 /// `bartizan incidents`.
 pub(super) fn list(common: &Common, args: &IncidentsArgs) -> Result<(), Failure> {
     let answer = ask(&args.socket, "GET", "/incidents", None)?;
@@ -43,7 +46,7 @@ pub(super) fn list(common: &Common, args: &IncidentsArgs) -> Result<(), Failure>
             text("opened").get(..19).unwrap_or_default().replace('T', " "),
             incident["count"].to_string(),
             units::printable(incident["resource"]["name"].as_str().unwrap_or_default()),
-            text("message"),
+            shortened(&text("message")),
         ]);
     }
     if answer["incidents"].as_array().is_none_or(|all| all.len() == hidden) {
@@ -63,6 +66,14 @@ pub(super) fn list(common: &Common, args: &IncidentsArgs) -> Result<(), Failure>
 
 fn is_wanted(args: &IncidentsArgs, incident: &Value) -> bool {
     args.all || incident["state"] != "closed"
+}
+
+/// A line of a table; all of it is in `incident show`.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= WHAT_CHARS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(WHAT_CHARS_MAX - 1).chain(['…']).collect()
 }
 
 fn severity(paint: Paint, word: &str) -> String {
@@ -126,7 +137,8 @@ fn show(common: &Common, incident: &Value, json: bool) -> Result<(), Failure> {
     let name = units::printable(resource["name"].as_str().unwrap_or_default());
     writeln!(out, "  about {name}{tenant}  cause {}  opened {}", text("cause"), text("opened"))?;
     if !text("by").is_empty() {
-        writeln!(out, "  {} by {} at {}: {}", text("state"), text("by"), text("state_since"), text("note"))?;
+        let note = if text("note").is_empty() { String::new() } else { format!(": {}", text("note")) };
+        writeln!(out, "  {} by {} at {}{note}", text("state"), text("by"), text("state_since"))?;
     }
     if let Some(closure) = incident["closure"].as_object() {
         for (key, value) in closure {

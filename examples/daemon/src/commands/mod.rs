@@ -6,6 +6,7 @@ mod check_config;
 mod explain;
 mod generate;
 mod incidents;
+mod ledger;
 pub mod metrics;
 mod output;
 mod record;
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
         Command::Top(args) => crate::top::run(&common, &args),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),

@@ -297,6 +297,7 @@ impl Turn {
             cause: &notice.detector,
             severity: notice.severity,
             tenant: &notice.resource.tenant,
+            vm: &notice.resource.name,
             signs_ns: &signs_ns,
             now_ns,
         };

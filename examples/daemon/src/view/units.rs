@@ -2,7 +2,6 @@
 
 pub use bartizan_core::sampling::discovery::identify::uuid_text as uuid;
 use bartizan_core::sampling::metrics::Unit;
-use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar;
 
 /// What stands for a value there is none of.
