@@ -86,6 +86,11 @@ pub enum Command {
     /// Hold back for a time what will begin: add, list, end
     #[command(subcommand)]
     Silence(SilenceCommand),
+    /// List what was done about incidents, or waits for somebody's word, the newest first
+    Responses(ResponsesArgs),
+    /// Give one's word about a response: approve, decline, end
+    #[command(subcommand)]
+    Response(ResponseCommand),
     /// Check a configuration; exits with 78 when it is wrong
     CheckConfig(CheckConfigArgs),
     /// Record this host: its values to a trace, or its files to a folder
@@ -362,6 +367,47 @@ pub struct CloseArgs {
     /// What came of it
     #[arg(long, value_name = "TEXT")]
     pub outcome: String,
+}
+
+/// `bartizan responses`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResponsesArgs {
+    /// Those that have ended, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan response`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ResponseCommand {
+    /// It shall be done
+    Approve(WordArgs),
+    /// It shall not be done: --why says why
+    Decline(WordArgs),
+    /// What is in force is taken back: --why says why
+    End(WordArgs),
+}
+
+/// A person's word about a response.
+#[derive(Args, Clone, Debug)]
+pub struct WordArgs {
+    /// The response's number
+    pub id: u64,
+    /// Why
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
 }
 
 /// `bartizan silence`.

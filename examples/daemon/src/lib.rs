@@ -19,6 +19,7 @@ pub mod logger;
 pub mod notify;
 pub mod outlet;
 pub mod record_keeper;
+pub mod responses;
 pub mod serve;
 pub mod signals;
 pub mod top;

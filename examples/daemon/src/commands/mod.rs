@@ -1,15 +1,17 @@
 //! One module a command.
 
+mod ask;
 mod check;
 mod check_config;
 mod explain;
 mod generate;
-mod ledger;
 mod incidents;
+mod ledger;
 pub mod metrics;
 mod output;
 mod record;
 mod replay;
+mod responses;
 mod rules;
 mod run;
 mod show;
@@ -43,6 +45,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Incidents(args) => incidents::list(&common, &args),
         Command::Incident(command) => incidents::one(&common, &command),
         Command::Silence(command) => incidents::silence(&common, &command),
+        Command::Responses(args) => responses::list(&common, &args),
+        Command::Response(command) => responses::one(&command),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),

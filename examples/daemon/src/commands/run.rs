@@ -8,6 +8,7 @@ use crate::files::fingerprint_text;
 use crate::incidents::Desk;
 use crate::notify::Notifier;
 use crate::record_keeper::{self, RecordKeeper};
+use crate::responses::{Command, Responses, playbooks};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -55,13 +56,23 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         keeper.settle();
     }
     let desk = match &keeper {
-        Some(keeper) => {
-            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
-        }
+        Some(keeper) => Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?)),
         None => None,
+    };
+    let playbooks = playbooks(&watch.reader().config())?;
+    let responses = match (&keeper, &desk) {
+        (Some(keeper), Some(desk)) => {
+            let (ledger, folder) = (keeper.ledger(), keeper.folder());
+            let started = Responses::start(ledger, folder, playbooks, watch.reader(), Arc::clone(desk))?;
+            Some(Arc::new(started))
+        }
+        _ => None,
     };
     if let Some(desk) = &desk {
         state.has_incidents(Arc::clone(desk));
+    }
+    if let Some(responses) = &responses {
+        state.has_responses(Arc::clone(responses));
     }
     let output = Output::new(args, Paint::new(common.color), host)?;
     let mut daemon = Daemon {
@@ -72,6 +83,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         keeper,
         desk,
+        responses,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -96,6 +108,7 @@ struct Daemon<'a> {
     addresses: Vec<String>,
     keeper: Option<RecordKeeper>,
     desk: Option<Arc<Desk>>,
+    responses: Option<Arc<Responses>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -266,18 +279,24 @@ impl Daemon<'_> {
         self.notifier.reloading();
         let taken = configure(self.common).and_then(|config| {
             // The agent takes it up within a moment, and tells of it then.
-            let (ledger, fingerprint) = (config.ledger.clone(), fingerprint_text(&config));
-            Ok((self.swap(config)?, ledger, fingerprint))
+            let playbooks = playbooks(&config)?;
+            Ok((self.swap(config.clone())?, config, playbooks))
         });
         match taken {
-            Ok((text, ledger, fingerprint)) => {
+            Ok((text, config, playbooks)) => {
+                let fingerprint = fingerprint_text(&config);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.reload(&config.ledger);
+                    keeper.config(&fingerprint);
+                    keeper.settle();
+                }
                 if let Some(desk) = &self.desk {
                     desk.reloaded(self.watch.reader(), self.last_tick == 0);
                 }
-                if let Some(keeper) = &mut self.keeper {
-                    keeper.reload(&ledger);
-                    keeper.config(&fingerprint);
-                    keeper.settle();
+                if let Some(responses) = &self.responses {
+                    let new = Box::new((config, playbooks, self.watch.reader().clone()));
+                    let told = responses.tell(Command::Configure(new));
+                    told.unwrap_or_else(|why| log::error!("the new configuration of responses: {why}"));
                 }
                 self.output.reload(Ok(text))?;
             }
@@ -322,6 +341,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(responses) = self.responses.take() {
+            responses.stop();
+        }
         if let Some(desk) = self.desk.take() {
             desk.stop();
         }
