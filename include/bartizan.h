@@ -231,6 +231,18 @@
 /* A VM's process is gone. Since: 0.1 */
 #define BTZ_RULE_GONE 6
 
+/* What is unusual for this very row: a sign that is told together with others. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL 7
+
+/* The signs about one VM, or about the host, taken together. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL_TOGETHER 8
+
+/* A resource will be used up. Since: 0.1 */
+#define BTZ_RULE_EXHAUSTION 9
+
+/* A counter that should move has stopped. Since: 0.1 */
+#define BTZ_RULE_STANDSTILL 10
+
 /* The rule makes no sense for this host or VM. Since: 0.2 */
 #define BTZ_VERDICT_NOT_APPLICABLE 1
 
@@ -528,6 +540,10 @@ typedef struct btz_options {
     uint32_t checks_sweep_s;
     /* checks.slice_ms: checks work so long at a time, and pause for nine times as long. Since: 0.2 */
     uint32_t checks_slice_ms;
+    /* limits.series: series of `unusual` rules that have a detector; BTZ_ZERO is none. Since: 0.3 */
+    uint32_t series;
+    /* detection.false_alarms_per_host_week, in thousandths: 1000 is one a week. Since: 0.3 */
+    uint32_t false_alarms_per_host_week_permille;
 } btz_options;
 
 /*
@@ -786,6 +802,15 @@ typedef struct btz_alert {
     char tenant[40];
     /* One sentence for people. */
     char message[264];
+    /*
+     * How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+     * Since: 0.3
+     */
+    double tail_probability;
+    /* How many series speak for it; 1 for rules that look at one thing. Since: 0.3 */
+    uint32_t signs;
+    /* 0. */
+    uint32_t reserved;
 } btz_alert;
 
 /* A rule of detection. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.1 */
@@ -2029,7 +2054,7 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_ERROR_INIT \
     { sizeof(btz_error), 0, { 0 } }
 #define BTZ_OPTIONS_INIT \
-    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define BTZ_METRIC_INIT \
     { sizeof(btz_metric), 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 } }
 #define BTZ_VM_INIT \
@@ -2045,7 +2070,7 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_POINT_INIT \
     { sizeof(btz_point), 0, 0, 0, 0, 0, 0 }
 #define BTZ_ALERT_INIT \
-    { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+    { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, 0, 0, 0 }
 #define BTZ_ACCOUNTING_INIT \
     { sizeof(btz_accounting), 0, 0, 0, 0, 0, 0 }
 #define BTZ_RULE_INIT \

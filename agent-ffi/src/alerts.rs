@@ -65,6 +65,13 @@ pub struct btz_alert {
     pub tenant: [c_char; 40],
     /// One sentence for people.
     pub message: [c_char; 264],
+    /// How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+    /// Since: 0.3
+    pub tail_probability: f64,
+    /// How many series speak for it; 1 for rules that look at one thing. Since: 0.3
+    pub signs: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What became of the alerts that were produced: at every instant,
@@ -116,7 +123,7 @@ pub struct btz_cost {
     pub checks_cpu_ns: u64,
 }
 
-size::sized!(btz_alert = 536, btz_accounting = 48, btz_cost = 72);
+size::sized!(btz_alert = 552, btz_accounting = 48, btz_cost = 72);
 
 /// The same as BTZ_ACCOUNTING_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
 /// Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
@@ -250,6 +257,9 @@ fn view(alert: &Alert) -> btz_alert {
         subject: text::array(&alert.subject),
         tenant: text::array(&alert.tenant),
         message: text::array(&alert.message),
+        tail_probability: alert.tail_probability,
+        signs: alert.signs,
+        reserved: 0,
     }
 }
 

@@ -124,6 +124,8 @@ pub const LAYOUTS: &[Layout] = &[
         checks,
         checks_sweep_s,
         checks_slice_ms,
+        series,
+        false_alarms_per_host_week_permille,
     }),
     layout!(btz_metric {
         struct_size,
@@ -181,6 +183,9 @@ pub const LAYOUTS: &[Layout] = &[
         subject,
         tenant,
         message,
+        tail_probability,
+        signs,
+        reserved,
     }),
     layout!(btz_accounting { struct_size, reserved, produced, delivered, suppressed, dropped, in_flight }),
     layout!(btz_rule {

@@ -17,6 +17,7 @@ pub const TARGETS: &[Target] = &[
     ("host_files", host_files),
     ("host_layout", host_layout),
     ("http_request", http_request),
+    ("http_answer", http_answer),
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
     ("firecracker_metrics", monitors::firecracker),
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("bpf_objects", bartizan_core::sys::bpf::fuzz),
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
@@ -154,16 +156,29 @@ pub fn vmm_cmdline(data: &[u8]) {
 
 /// The daemon's HTTP requests: more bytes never turn a request into another one.
 pub fn http_request(data: &[u8]) {
-    use bartizan_daemon::serve::http::{HEAD_BYTES_MAX, Parsed, parse};
+    use bartizan_daemon::serve::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
     let whole = parse(data);
     if whole == Parsed::Incomplete {
-        assert!(data.len() < HEAD_BYTES_MAX, "an endless request is refused");
+        assert!(data.len() < HEAD_BYTES_MAX + BODY_BYTES_MAX, "an endless request is refused");
     }
     if let Parsed::Request(request) = &whole {
         assert!(request.path.starts_with('/') && !request.path.contains('?'));
         let more = [data, b"GET / HTTP/1.1\r\n\r\n"].concat();
         assert_eq!(parse(&more), whole, "what follows a request is not looked at");
         let _ = bartizan_daemon::serve::openmetrics::Format::negotiate(&request.accept);
+    }
+}
+
+/// What a receiver of incidents answers: more bytes never turn an answer into another status.
+///
+/// # Panics
+/// When they do: that is what the fuzzer looks for.
+pub fn http_answer(data: &[u8]) {
+    use bartizan_daemon::deliver::post::{Answer, parse};
+    if let Answer::Status(status, body) = parse(data) {
+        assert!(status < 1_000 && !(100..200).contains(&status) && body.len() <= 768);
+        let more = [data, b" and more"].concat();
+        assert!(matches!(parse(&more), Answer::Status(again, _) if again == status));
     }
 }
 

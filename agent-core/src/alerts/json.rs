@@ -7,6 +7,7 @@
 //! | `state`, `severity`, `rule` | `firing` or `resolved`; how bad; the rule that spoke |
 //! | `scope`, `subject`, `uuid`, `tenant` | about what, and whose |
 //! | `metric`, `observed`, `expected_min`, `expected_max` | in the exported unit; an end that is not there is `null` |
+//! | `tail_probability`, `signs` | how likely it is in quiet time; how many signs speak for it |
 //! | `message` | one sentence for people |
 
 use super::{Alert, AlertState};
@@ -37,6 +38,8 @@ pub fn alert(alert: &Alert) -> Value {
         "observed": finite(alert.observed),
         "expected_min": finite(alert.expected_min),
         "expected_max": finite(alert.expected_max),
+        "tail_probability": alert.tail_probability,
+        "signs": alert.signs,
         "message": alert.message.as_str(),
     })
 }

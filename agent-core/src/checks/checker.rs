@@ -197,9 +197,16 @@ impl Checker {
                 break;
             }
         }
+        let mut judged = None;
         while self.marked.is_empty()
             && let Some(key) = self.queue.pop()
         {
+            if let Some(vm) = judged
+                && key.vm != judged
+            {
+                self.facts.done_with(vm);
+            }
+            judged = key.vm;
             self.judge(key);
             if out_of_time(&self.clock) {
                 break;

@@ -150,21 +150,32 @@ impl HostFiles {
     /// # Errors
     /// When it is not there, may not be listed, or holds more than 65,536 names.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Unavailable> {
+        let mut names = Vec::new();
+        self.each_name(path, &mut |name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Shows every name in a folder, in the order in which the kernel has them.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn each_name(&self, path: &str, visit: &mut dyn FnMut(&str)) -> Result<(), Unavailable> {
         let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
         let mut folder = nix::dir::Dir::from_fd(fd).map_err(|errno| why(errno, path))?;
-        let mut names = Vec::new();
+        let mut left = ENTRIES_MAX;
         for entry in folder.iter() {
             let entry = entry.map_err(|errno| why(errno, path))?;
             let name = entry.file_name().to_string_lossy();
-            if name != "." && name != ".." {
-                names.push(name.into_owned());
+            if name == "." || name == ".." {
+                continue;
             }
-            if names.len() > ENTRIES_MAX {
-                return Err(Unavailable::TooMuch(format!("{path} holds more than {ENTRIES_MAX} names")));
-            }
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| Unavailable::TooMuch(format!("{path} holds more than {ENTRIES_MAX} names")))?;
+            visit(&name);
         }
-        names.sort_unstable();
-        Ok(names)
+        Ok(())
     }
 
     /// Where a symbolic link points, as it is written.

@@ -79,9 +79,9 @@ pub struct Sampling {
     /// Also the `kvm:*` tracepoints. Off by default: each makes every guest's exit a little dearer, and opening and
     /// closing them takes the kernel tens of milliseconds apiece.
     pub kvm_tracepoints: bool,
-    /// Tier for the threads of VMs: `auto`, `kept-fd` or `open-each`.
+    /// Tier for the threads of VMs: `auto`, `bpf`, `kept-fd` or `open-each`. What does not work leaves the one below it.
     pub thread_tier: ThreadTierChoice,
-    /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
+    /// Tier for KVM's counters: `auto`, `bpf`, `stats-fd`, `debugfs`, `qmp` or `off`.
     pub kvm_tier: KvmTierChoice,
 }
 
@@ -117,6 +117,7 @@ impl Sampling {
             | Source::KernelHealth
             | Source::Smaps
             | Source::Descriptors
+            | Source::Filesystem
             | Source::NetStat => self.slow_every_ticks.max(1),
             Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
             Source::Kvm if self.kvm_tier == KvmTierChoice::Qmp => self.monitor_every_ticks.max(1),
@@ -132,6 +133,8 @@ pub enum ThreadTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads all of them in one run.
+    Bpf,
     /// A kept file descriptor per thread.
     KeptFd,
     /// Open, read, close.
@@ -145,6 +148,8 @@ pub enum KvmTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads those of all VMs in one run.
+    Bpf,
     /// KVM's binary statistics, from descriptors duplicated out of the VMM.
     StatsFd,
     /// `debugfs/kvm/<pid>-<fd>/`.

@@ -18,7 +18,9 @@ pub mod forecast;
 mod fusion;
 mod gone;
 mod memory;
+mod predict;
 mod program;
+mod recurrence;
 mod rule;
 mod series;
 mod shipped;
@@ -41,6 +43,7 @@ use crate::sampling::metrics::Scope;
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 use firing::Firing;
+use forecast::Record;
 use program::Rule;
 use table::Table;
 use unusual::Watch;
@@ -98,7 +101,7 @@ impl Detector {
         let mut tables = Vec::new();
         let mut series = 0;
         for (scope, metrics) in Scope::ALL.into_iter().zip(wanted) {
-            let of_scope = |rule: &Rule| rule.scope == scope && !matches!(rule.test, program::Test::Gone);
+            let of_scope = |rule: &Rule| rule.scope == scope && !matches!(rule.test, program::Test::Gone(_));
             let Some(first) = rules.iter().position(of_scope) else { continue };
             let last = rules.iter().rposition(of_scope).map_or(first, |last| last + 1);
             let rows = config.limits.rows(scope);
@@ -122,7 +125,7 @@ impl Detector {
         let (rules, wanted) = shipped::in_force(config)?;
         let of_rules = rules
             .iter()
-            .filter(|rule| !matches!(rule.test, program::Test::Gone))
+            .filter(|rule| !matches!(rule.test, program::Test::Gone(_)))
             .map(|rule| config.limits.rows(rule.scope) * (rule.bytes_per_row() + Firing::BYTES_PER_SERIES));
         let of_tables = Scope::ALL
             .into_iter()
@@ -186,6 +189,9 @@ impl Detector {
     ) {
         self.firing.vm_left(&mut self.rules, entity, identity, tick, roster, sink);
         self.watch.vm_left(entity);
+        for rule in self.rules.iter_mut().filter(|rule| rule.scope == Scope::Vm) {
+            rule.withdraw(entity.row as usize);
+        }
         if exited {
             self.firing.vm_exited(&mut self.rules, entity, identity, tick, roster, sink);
         }
@@ -221,6 +227,12 @@ impl Detector {
     #[must_use]
     pub fn firing(&self) -> usize {
         self.firing.count(&self.rules)
+    }
+
+    /// How the predictions of each rule that makes any came out.
+    pub fn predictions(&self) -> impl Iterator<Item = (&str, RuleKind, &Record)> {
+        let predicts = |rule: &&Rule| matches!(rule.kind, RuleKind::Exhaustion | RuleKind::Standstill);
+        self.rules.iter().filter(predicts).map(|rule| (rule.name.as_str(), rule.kind, &rule.record))
     }
 
     /// The rules in force.

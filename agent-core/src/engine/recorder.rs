@@ -56,6 +56,11 @@ impl Recorder {
         }
     }
 
+    /// Waits for a record that somebody else appended too, when it settles.
+    pub fn wait_for(&mut self, sequence: u64) {
+        self.last = Some(self.last.map_or(sequence, |last| last.max(sequence)));
+    }
+
     /// Waits until what was appended is durable, though not for long. It may then be told.
     pub fn settle(&mut self) {
         let leaving = std::mem::take(&mut self.leaving);

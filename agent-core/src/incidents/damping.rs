@@ -31,6 +31,26 @@ impl Penalty {
         value - u32::try_from(gone).unwrap_or(0)
     }
 
+    /// The first time at which no more than `low` is left of it.
+    pub(super) fn falls_to(self, low: u32, half_life_ns: i64) -> i64 {
+        let half_life = half_life_ns.max(1);
+        for halvings in 0..31 {
+            let begin = self.at_ns.saturating_add(half_life.saturating_mul(halvings));
+            let value = self.value >> halvings;
+            if value <= low {
+                return begin;
+            }
+            // Falls to half along a chord.
+            let falls = i128::from(value / 2);
+            if falls > 0 && value - value / 2 <= low {
+                let wanted = i128::from(value - low) * i128::from(half_life);
+                let after = wanted.div_euclid(falls) + i128::from(wanted.rem_euclid(falls) != 0);
+                return begin.saturating_add(i64::try_from(after).unwrap_or(half_life).min(half_life));
+            }
+        }
+        self.at_ns.saturating_add(half_life.saturating_mul(31))
+    }
+
     /// After one more beginning.
     pub(super) fn raised(self, now_ns: i64, half_life_ns: i64) -> Self {
         let value = (self.at(now_ns, half_life_ns) + PENALTY_EACH).min(PENALTY_MAX);
@@ -112,6 +132,17 @@ mod tests {
             }
             prop_assert!(penalty.at(now + later, half) <= penalty.value);
             prop_assert!(penalty.at(now + later + 1, half) <= penalty.at(now + later, half));
+        }
+
+        #[test]
+        fn it_falls_when_it_is_said_to(raised in 1u32..15, low in 1u32..5_000, half in 1i64..1_000_000) {
+            let mut penalty = Penalty::default();
+            for _ in 0..raised {
+                penalty = penalty.raised(7, half);
+            }
+            let at = penalty.falls_to(low, half);
+            prop_assert!(penalty.at(at, half) <= low, "{penalty:?} {at}");
+            prop_assert!(at <= 7 || penalty.at(at - 1, half) > low, "{penalty:?} {at}");
         }
 
         /// Never more than the burst and what the rate allows, whatever the times.

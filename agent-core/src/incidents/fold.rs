@@ -1,6 +1,6 @@
 //! The fold: what an event does to the state. Nothing is decided here.
 
-use super::damping::Rate;
+use super::damping::{Bucket, Rate};
 use super::event::{Event, KeyRef, Seen};
 use super::incident::Incident;
 use super::keys::Key;
@@ -9,6 +9,7 @@ use super::policy::Policy;
 use super::state::{Closure, State};
 use super::{Corrupt, Hold, Incidents};
 use crate::alerts::Severity;
+use std::collections::BTreeSet;
 
 /// Who acts when nobody does.
 pub(super) const NOBODY: &str = "bartizan";
@@ -102,8 +103,10 @@ impl Incidents {
             }
             Event::ClockSetBack { .. } => {
                 let back_ns = self.now_ns.saturating_sub(at_ns);
+                self.due.clear();
                 for incident in self.by_id.values_mut() {
                     incident.due_ns = incident.due_ns.map(|due_ns| due_ns.saturating_sub(back_ns));
+                    self.due.extend(incident.due_ns.map(|due_ns| (due_ns, incident.id)));
                 }
             }
         }
@@ -208,6 +211,7 @@ impl Incidents {
             // Told at the moment it was closed: nothing of it is in flight, unless the ledger refused the notice.
             self.accounts.in_flight -= gone.pending;
             self.accounts.dropped += gone.pending;
+            self.due.retain(|(_, id)| *id != oldest);
         }
         let Some(condition) = self.keys.get(slot).map(|key| key.condition.clone()) else { return };
         let group = self.policy.group(&condition);
@@ -215,7 +219,7 @@ impl Incidents {
         self.next_incident = id;
         self.by_id.insert(
             id,
-            Incident {
+            Box::new(Incident {
                 id,
                 state: State::Open,
                 severity: seen.severity,
@@ -240,7 +244,7 @@ impl Incidents {
                 members: Vec::new(),
                 active: 0,
                 group,
-            },
+            }),
         );
     }
 
@@ -264,11 +268,7 @@ impl Incidents {
                 new.active += u32::from(was_active);
             }
         }
-        let tenant = self.bucket_of(slot);
-        let rate = self.policy.rate();
-        let bucket = self.buckets.get(&tenant).copied().unwrap_or_default().taken(at_ns, rate);
-        self.put_bucket(tenant, bucket, at_ns);
-
+        self.take_token(slot, at_ns);
         let (half_life_ns, high, epoch) = (self.policy.flap_half_life_ns, self.policy.flap_high, self.epoch);
         let Seen { severity, message, is_released } = seen;
         let mut starts_to_flap = false;
@@ -327,7 +327,10 @@ impl Incidents {
     /// Takes what was gathered about an incident: it is in flight no longer.
     fn take_gathered(&mut self, id: u64) -> u64 {
         let Some(incident) = self.by_id.get_mut(&id) else { return 0 };
-        (incident.changes, incident.due_ns) = (Changes::default(), None);
+        incident.changes = Changes::default();
+        if let Some(due_ns) = incident.due_ns.take() {
+            self.due.remove(&(due_ns, id));
+        }
         let pending = std::mem::take(&mut incident.pending);
         self.accounts.in_flight -= pending;
         pending
@@ -390,6 +393,18 @@ impl Incidents {
         }
     }
 
+    /// Something is to be told of an incident, at a time or before.
+    fn note(incident: &mut Incident, due: &mut BTreeSet<(i64, u64)>, what: What, at_ns: i64) {
+        incident.changes.add(what);
+        let before = incident.due_ns;
+        let due_ns = before.map_or(at_ns, |due_ns| due_ns.min(at_ns));
+        if before != Some(due_ns) {
+            due.extend(Some((due_ns, incident.id)));
+            before.map(|before| due.remove(&(before, incident.id)));
+            incident.due_ns = Some(due_ns);
+        }
+    }
+
     /// A signal is gathered for the next notice of an incident.
     fn tell(&mut self, incident: u64, what: What, severity: Severity, message: String, at_ns: i64) {
         self.accounts.produced += 1;
@@ -407,7 +422,8 @@ impl Incidents {
             return;
         }
         let is_urgent = severity == Severity::Critical;
-        incident.change(what, if is_urgent { at_ns } else { at_ns.saturating_add(self.policy.wait_ns) });
+        let due_ns = if is_urgent { at_ns } else { at_ns.saturating_add(self.policy.wait_ns) };
+        Self::note(incident, &mut self.due, what, due_ns);
         incident.pending += 1;
         self.accounts.in_flight += 1;
     }
@@ -422,16 +438,14 @@ impl Incidents {
         at_ns: i64,
     ) {
         let Some(incident) = self.by_id.get_mut(&id) else { return };
-        incident.change(
-            match to {
-                State::Open => What::Reopened,
-                State::Acknowledged => What::Acknowledged,
-                State::Contained => What::Contained,
-                State::Recovered => What::Recovered,
-                State::Closed => What::Closed,
-            },
-            at_ns,
-        );
+        let what = match to {
+            State::Open => What::Reopened,
+            State::Acknowledged => What::Acknowledged,
+            State::Contained => What::Contained,
+            State::Recovered => What::Recovered,
+            State::Closed => What::Closed,
+        };
+        Self::note(incident, &mut self.due, what, at_ns);
         (incident.state, incident.state_since_ns) = (to, at_ns);
         (incident.by, incident.note) = (by, note);
         match to {
@@ -450,19 +464,23 @@ impl Incidents {
         }
     }
 
-    /// The name of the bucket that a key's tenant draws from.
-    pub(super) fn bucket_of(&self, slot: u32) -> String {
-        self.bucket_for(self.keys.get(slot).map_or("", |key| &key.condition.resource.tenant))
-    }
-
-    pub(super) fn bucket_for(&self, tenant: &str) -> String {
+    /// The name of the bucket that a tenant draws from.
+    pub(super) fn bucket_of<'a>(&self, tenant: &'a str) -> &'a str {
         let is_known = self.buckets.contains_key(tenant);
         let has_room = self.buckets.len() < self.policy.tenants_max as usize;
-        if is_known || has_room { tenant } else { OTHERS }.to_owned()
+        if is_known || has_room { tenant } else { OTHERS }
     }
 
-    fn put_bucket(&mut self, tenant: String, bucket: super::Bucket, at_ns: i64) {
-        self.buckets.insert(tenant, bucket);
+    fn take_token(&mut self, slot: u32, at_ns: i64) {
+        let Some(key) = self.keys.get(slot) else { return };
+        let name = self.bucket_of(&key.condition.resource.tenant);
+        let rate = self.policy.rate();
+        if let Some(bucket) = self.buckets.get_mut(name) {
+            *bucket = bucket.taken(at_ns, rate);
+        } else {
+            let name = name.to_owned();
+            self.buckets.insert(name, Bucket::default().taken(at_ns, rate));
+        }
         if self.buckets.len() >= self.policy.tenants_max as usize {
             // A full one is as good as one that is not there.
             self.buckets.retain(|_, bucket| !bucket.is_full(at_ns));

@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use super::keys::{Key, Keys};
-use super::notice::{Changes, MEMBERS_MAX, Member, Notice, What};
+use super::notice::{Changes, MEMBERS_MAX, Member, Notice};
 use super::signal::{Resource, Source};
 use super::state::{Closure, State};
 use crate::alerts::Severity;
@@ -62,12 +62,6 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// Something is to be told of it, at a time.
-    pub(super) fn change(&mut self, what: What, due_ns: i64) {
-        self.changes.add(what);
-        self.due_ns = Some(self.due_ns.map_or(due_ns, |due| due.min(due_ns)));
-    }
-
     pub(super) fn notice(&self, keys: &Keys, at_ns: i64, changes: Changes, with_evidence: bool) -> Notice {
         let mut members: Vec<&Key> = self.members.iter().filter_map(|slot| keys.get(*slot)).collect();
         members.sort_by_key(|key| (!key.is_active(), std::cmp::Reverse(key.severity)));

@@ -15,6 +15,9 @@ use super::{Evidence, Hold, Incidents, NOTE_BYTES_MAX, Outside, SILENCE_NS_MAX};
 /// A clock that goes back by less is not worth a record.
 const SET_BACK_NS_MIN: i64 = 1_000_000_000;
 
+/// How often it is looked for incidents that nobody took on.
+const LOOK_NS: i64 = 10 * 1_000_000_000;
+
 /// What somebody wants silenced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSilence {
@@ -285,7 +288,7 @@ impl Incidents {
         if self.keys.is_inhibited(masks, is_firing) {
             return Some(Hold::Inhibited);
         }
-        let bucket = self.buckets.get(&self.bucket_for(&condition.resource.tenant)).copied();
+        let bucket = self.buckets.get(self.bucket_of(&condition.resource.tenant)).copied();
         (!bucket.unwrap_or_default().admits(at_ns, self.policy.rate())).then_some(Hold::RateLimited)
     }
 
@@ -322,10 +325,7 @@ impl Incidents {
     }
 
     fn calm(&mut self, at_ns: i64, outside: &mut dyn Outside) -> Result<(), String> {
-        let (half_life_ns, low) = (self.policy.flap_half_life_ns, self.policy.flap_low);
-        let is_calm =
-            |slot: &u32| self.keys.get(*slot).is_some_and(|key| key.penalty.at(at_ns, half_life_ns) <= low);
-        let calm: Vec<u32> = self.keys.flapping().filter(is_calm).collect();
+        let calm: Vec<u32> = self.keys.calm(at_ns).collect();
         calm.into_iter().try_for_each(|key| self.commit(Event::Calmed { at_ns, key }, outside))
     }
 
@@ -350,12 +350,8 @@ impl Incidents {
     }
 
     fn tell_what_is_due(&mut self, at_ns: i64, outside: &mut dyn Outside) -> Result<(), String> {
-        let due: Vec<u64> = self
-            .by_id
-            .values()
-            .filter(|incident| incident.due_ns.is_some_and(|due_ns| due_ns <= at_ns))
-            .map(|incident| incident.id)
-            .collect();
+        let due: Vec<u64> =
+            self.due.iter().take_while(|(due_ns, _)| *due_ns <= at_ns).map(|(_, id)| *id).collect();
         for id in due {
             let Some(incident) = self.by_id.get(&id) else { continue };
             // Nothing was told of it yet, and what is wrong with the host came just behind it.
@@ -386,14 +382,15 @@ impl Incidents {
     /// Closes what ended by itself and nobody took on.
     fn forget_unattended(&mut self, at_ns: i64, outside: &mut dyn Outside) -> Result<(), String> {
         let after_ns = self.policy.close_after_ns;
-        if after_ns == 0 {
+        if after_ns == 0 || (0..LOOK_NS).contains(&at_ns.saturating_sub(self.looked_ns)) {
             return Ok(());
         }
-        let is_left = |incident: &&Incident| {
+        self.looked_ns = at_ns;
+        let is_left = |incident: &Incident| {
             incident.state == State::Open
                 && incident.over_ns.is_some_and(|over_ns| at_ns.saturating_sub(over_ns) >= after_ns)
         };
-        let left: Vec<u64> = self.by_id.values().filter(is_left).map(|incident| incident.id).collect();
+        let left: Vec<u64> = self.all().filter(|one| is_left(one)).map(|one| one.id).collect();
         let text = |text: &str| text.to_owned();
         for id in left {
             let closure = Closure {

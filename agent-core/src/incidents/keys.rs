@@ -72,7 +72,10 @@ pub(super) struct Keys {
     index: HashMap<Box<str>, u32>,
     idle: BTreeSet<(u64, u32)>,
     held: BTreeSet<u32>,
-    flapping: BTreeSet<u32>,
+    /// Those that flap, by the time at which they are calm.
+    flapping: BTreeSet<(i64, u32)>,
+    /// Half-life and lower limit of the penalty, as the policy has them.
+    calms: (i64, u32),
     /// Keys that fire and set off each inhibition.
     inhibiting: [u32; 32],
 }
@@ -142,8 +145,9 @@ impl Keys {
         self.held.iter().copied()
     }
 
-    pub(super) fn flapping(&self) -> impl Iterator<Item = u32> + '_ {
-        self.flapping.iter().copied()
+    /// Those that flapped and are calm at a time.
+    pub(super) fn calm(&self, at_ns: i64) -> impl Iterator<Item = u32> + '_ {
+        self.flapping.iter().take_while(move |(calm_ns, _)| *calm_ns <= at_ns).map(|(_, slot)| *slot)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Key)> {
@@ -174,7 +178,12 @@ impl Keys {
     }
 
     pub(super) fn restored(saved: SavedKeys, policy: &Policy) -> Self {
-        let mut keys = Self { slots: saved.slots, idled: saved.idled, ..Self::default() };
+        let mut keys = Self {
+            slots: saved.slots,
+            idled: saved.idled,
+            calms: (policy.flap_half_life_ns, policy.flap_low),
+            ..Self::default()
+        };
         let mut text = String::new();
         for slot in 0..u32::try_from(keys.slots.len()).unwrap_or(u32::MAX) {
             let key = &mut keys.slots[slot as usize];
@@ -211,7 +220,8 @@ impl Keys {
             put(&mut self.held, slot, enter);
         }
         if key.is_flapping {
-            put(&mut self.flapping, slot, enter);
+            let (half_life_ns, low) = self.calms;
+            put(&mut self.flapping, (key.penalty.falls_to(low, half_life_ns), slot), enter);
         }
         if key.is_firing && key.masks.0 != 0 {
             for (bit, count) in self.inhibiting.iter_mut().enumerate() {

@@ -49,7 +49,7 @@ pub use state::{Closure, Refused, State, Step, Verdict};
 use damping::Bucket;
 use keys::{Keys, SavedKeys};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Bytes of what somebody says about an incident; what is longer is cut.
 pub const NOTE_BYTES_MAX: usize = 1_024;
@@ -94,7 +94,9 @@ pub struct Incidents {
     next_incident: u64,
     next_silence: u64,
     keys: Keys,
-    by_id: BTreeMap<u64, Incident>,
+    by_id: BTreeMap<u64, Box<Incident>>,
+    /// Those with news, by the time at which they are told.
+    due: BTreeSet<(i64, u64)>,
     /// The incident that is not closed of each group.
     groups: HashMap<String, u64>,
     silences: BTreeMap<u64, Silence>,
@@ -102,6 +104,8 @@ pub struct Incidents {
     accounts: Accounts,
     /// Signals that could not be recorded, and are not in the accounts yet. Not part of the state.
     unrecorded: u64,
+    /// When it was last looked for incidents that nobody took on. Not part of the state.
+    looked_ns: i64,
     /// Memory for one key and one payload. Not part of the state.
     scratch: (String, Vec<u8>),
 }
@@ -151,7 +155,7 @@ impl Incidents {
             next_incident: self.next_incident,
             next_silence: self.next_silence,
             keys: self.keys.saved(),
-            incidents: self.by_id.values().cloned().collect(),
+            incidents: self.by_id.values().map(|incident| (**incident).clone()).collect(),
             silences: self.silences.values().cloned().collect(),
             buckets: self.buckets.clone(),
             accounts: self.accounts,
@@ -165,8 +169,8 @@ impl Incidents {
     /// When the bytes are not of one.
     pub fn restore(bytes: &[u8]) -> Result<Self, Corrupt> {
         let saved: Saved = crate::codec::decode(bytes).map_err(|what| Corrupt { what })?;
-        let incidents: BTreeMap<u64, Incident> =
-            saved.incidents.into_iter().map(|incident| (incident.id, incident)).collect();
+        let incidents: BTreeMap<u64, Box<Incident>> =
+            saved.incidents.into_iter().map(|incident| (incident.id, Box::new(incident))).collect();
         let keys = Keys::restored(saved.keys, &saved.policy);
         let dangling = incidents.values().flat_map(|one| &one.members).any(|slot| keys.get(*slot).is_none());
         let active = |incident: &Incident| {
@@ -190,11 +194,13 @@ impl Incidents {
             next_incident: saved.next_incident,
             next_silence: saved.next_silence,
             keys,
+            due: incidents.values().filter_map(|one| Some((one.due_ns?, one.id))).collect(),
             by_id: incidents,
             silences: saved.silences.into_iter().map(|silence| (silence.id, silence)).collect(),
             buckets: saved.buckets,
             accounts: saved.accounts,
             unrecorded: 0,
+            looked_ns: 0,
             scratch: Default::default(),
         })
     }
@@ -219,13 +225,13 @@ impl Incidents {
     /// Every incident in memory, the oldest first.
     #[must_use]
     pub fn all(&self) -> impl DoubleEndedIterator<Item = &Incident> {
-        self.by_id.values()
+        self.by_id.values().map(Box::as_ref)
     }
 
     /// An incident.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<&Incident> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(Box::as_ref)
     }
 
     /// An incident as it is now, with its conditions and its evidence; its number is that of the next notice.

@@ -372,9 +372,9 @@ fn nobody_took_it_on_and_it_is_over_so_it_is_closed_for_want_of_data() {
     desk.pass(7_200);
     assert_eq!(desk.incidents.get(1).unwrap().state, State::Open, "it still holds");
     desk.offer(&signal("vcpu-wait", "web-1", "vcpu 0", false));
-    desk.pass(3_599);
+    desk.pass(3_590);
     assert_eq!(desk.incidents.get(1).unwrap().state, State::Open);
-    let notices = desk.pass(1);
+    let notices = desk.pass(10);
     let closed = notices[0].closure.as_ref().unwrap();
     assert_eq!((notices[0].state, closed.verdict), (State::Closed, Verdict::InsufficientData));
 }
@@ -570,6 +570,9 @@ proptest! {
             prop_assert!(incidents.all().count() <= 3);
             prop_assert!(incidents.keys() <= 8);
             prop_assert!(incidents.silences().count() <= 2);
+            let due: Vec<_> = incidents.all().filter_map(|one| Some((one.due_ns?, one.id))).collect();
+            prop_assert_eq!(incidents.due.len(), due.len());
+            prop_assert!(due.iter().all(|one| incidents.due.contains(one)));
             for incident in incidents.all() {
                 let active = incident.members.iter().filter(|slot| incidents.keys.get(**slot).unwrap().is_active());
                 prop_assert_eq!(active.count(), incident.active as usize);

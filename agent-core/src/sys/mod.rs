@@ -4,6 +4,8 @@ mod atomic {
     pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
 }
 pub mod audit;
+pub mod bpf;
+pub mod capability;
 pub mod clock;
 pub mod descriptors;
 pub mod dump;
@@ -11,6 +13,7 @@ pub mod epoll;
 pub mod file;
 pub mod lock;
 pub mod lsm;
+pub mod mapping;
 pub mod netlink;
 pub mod perf;
 pub mod pidfd;

@@ -230,7 +230,7 @@ impl Seen {
             changed_wall_ns: finding.changed_at_ns,
             runtime: facet(Facet::Runtime),
             persisted: facet(Facet::Persisted),
-            before: finding.changed_from.as_ref().map_or(0, |(verdict, _)| *verdict as u8),
+            before: finding.changed_from.as_deref().map_or(0, |(verdict, _)| *verdict as u8),
             reserved: [0; 5],
             uuid: vm.map_or([0; 16], |vm| uuid(&vm.uuid)),
             rule: text::array(&finding.rule),

@@ -78,6 +78,14 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Answer for a finding, for the value it has now and until a day
     Waive(WaiveArgs),
+    /// List the incidents of the daemon that runs, the newest first
+    Incidents(IncidentsArgs),
+    /// Show an incident, or take a step with it: ack, contain, recover, close, reopen
+    #[command(subcommand)]
+    Incident(IncidentCommand),
+    /// Hold back for a time what will begin: add, list, end
+    #[command(subcommand)]
+    Silence(SilenceCommand),
     /// Check a configuration; exits with 78 when it is wrong
     CheckConfig(CheckConfigArgs),
     /// Record this host: its values to a trace, or its files to a folder
@@ -269,6 +277,150 @@ pub struct WaiveArgs {
     /// Where it was decided
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub ticket: String,
+}
+
+/// Where the daemon that runs is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SocketArgs {
+    /// The daemon's Unix socket [default: /run/bartizan/metrics.sock]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// `bartizan incidents`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct IncidentsArgs {
+    /// Closed ones, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan incident`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum IncidentCommand {
+    /// Show one, with its conditions and its evidence
+    Show {
+        /// Its number
+        id: u64,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+    /// Take it on
+    Ack(StepArgs),
+    /// It no longer spreads: --note says what was done
+    Contain(StepArgs),
+    /// What it hurt is well again: --note says how that is known
+    Recover(StepArgs),
+    /// It is over, and what it teaches is written down
+    Close(CloseArgs),
+    /// It is not over: --note says why
+    Reopen(StepArgs),
+}
+
+/// A step with an incident.
+#[derive(Args, Clone, Debug)]
+pub struct StepArgs {
+    /// The incident's number
+    pub id: u64,
+    /// What there is to say
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan incident close`.
+#[derive(Args, Clone, Debug)]
+pub struct CloseArgs {
+    #[command(flatten)]
+    /// The step.
+    pub step: StepArgs,
+    /// What it was: true-positive, false-positive, benign, test, duplicate, security-risk, suspicious, disregard,
+    /// managed-externally, insufficient-data
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: String,
+    /// Why it came
+    #[arg(long, value_name = "TEXT")]
+    pub root_cause: String,
+    /// What was done
+    #[arg(long, value_name = "TEXT")]
+    pub response: String,
+    /// What came of it
+    #[arg(long, value_name = "TEXT")]
+    pub outcome: String,
+}
+
+/// `bartizan silence`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Hold back what will begin and matches all that is given; `*` stands for anything
+    Add(SilenceAdd),
+    /// List the silences in force
+    List {
+        /// Write JSON lines
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+    /// End one: what it held back and still holds is told
+    End {
+        /// Its number
+        id: u64,
+        /// Who you are [default: the user]
+        #[arg(long, value_name = "WHO")]
+        by: Option<String>,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+}
+
+/// `bartizan silence add`.
+#[derive(Args, Clone, Debug)]
+pub struct SilenceAdd {
+    /// For how long, such as 2h
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: humantime::Duration,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The tenant
+    #[arg(long, value_name = "PATTERN")]
+    pub tenant: Option<String>,
+    /// The VM, by name or UUID; `host` is the host
+    #[arg(long, value_name = "PATTERN")]
+    pub vm: Option<String>,
+    /// The rule or the check
+    #[arg(long, value_name = "PATTERN")]
+    pub detector: Option<String>,
+    /// The metric, or the group of the check
+    #[arg(long, value_name = "PATTERN")]
+    pub cause: Option<String>,
+    /// Only alerts, or only findings
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
 }
 
 /// `bartizan check-config`.

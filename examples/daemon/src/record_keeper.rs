@@ -9,7 +9,7 @@ use bartizan_core::alerts::Alert;
 use bartizan_core::checks::{Change, RuleSet};
 use bartizan_core::config;
 use bartizan_core::engine::Recorder;
-use bartizan_core::ledger::{Health, Keeper, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Status};
+use bartizan_core::ledger::{Health, Keeper, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Status, Ticket};
 use bartizan_core::sys::clock::Clock;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -139,6 +139,19 @@ impl RecordKeeper {
     /// Puts what a configuration says of the ledger into force.
     pub fn reload(&mut self, config: &config::Ledger) {
         self.keeper.change(config.upkeep());
+    }
+
+    /// Waits for a record of somebody else's too, when the daemon settles.
+    pub fn wait_for(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.recorder.wait_for(ticket.sequence());
+        }
+    }
+
+    /// Where the ledger is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Ends the run in order.

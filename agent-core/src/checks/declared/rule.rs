@@ -13,7 +13,7 @@ pub struct Rule {
     #[serde(deserialize_with = "shared")]
     pub id: Arc<str>,
     /// What is right, in a few words.
-    pub title: String,
+    pub title: Box<str>,
     /// How bad it is when it is not.
     pub severity: Severity,
     /// What it looks at.
@@ -22,7 +22,7 @@ pub struct Rule {
     /// Patterns of the facts it is about, where it also looks at others to judge them; all of them when empty. Other
     /// tools' verdicts are compared by these.
     #[serde(default)]
-    pub about: Vec<String>,
+    pub about: Box<[Box<str>]>,
     /// It applies only where this holds.
     pub when: Option<Condition>,
     /// What the running kernel or process must do.
@@ -31,14 +31,14 @@ pub struct Rule {
     pub persisted: Option<Condition>,
     /// What is expected, for conditions that are code.
     #[serde(default)]
-    pub expected: String,
+    pub expected: Box<str>,
     /// Why it matters.
-    pub rationale: String,
+    pub rationale: Box<str>,
     /// How it is put right.
-    pub remediation: String,
+    pub remediation: Box<str>,
     /// Where it comes from: standards, benchmarks, manuals; X.1601's clause.
     #[serde(default)]
-    pub references: Vec<String>,
+    pub references: Box<[Box<str>]>,
 }
 
 /// How bad it is when a rule fails.
@@ -156,7 +156,7 @@ impl Rule {
         };
         match condition {
             Some(condition) if self.expected.is_empty() => condition.to_string(),
-            Some(_) => self.expected.clone(),
+            Some(_) => self.expected.to_string(),
             None => String::new(),
         }
     }

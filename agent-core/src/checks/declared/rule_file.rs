@@ -126,6 +126,12 @@ impl RuleSet {
         }
     }
 
+    /// Gives back the room that was kept for more rules.
+    pub fn shrink(&mut self) {
+        self.rules.shrink_to_fit();
+        self.by_id.shrink_to_fit();
+    }
+
     /// Takes a rule out; whether it was there.
     pub fn remove(&mut self, id: &str) -> bool {
         let Some(index) = self.by_id.remove(id) else { return false };
@@ -238,7 +244,7 @@ mod tests {
     fn a_later_rule_of_the_same_name_replaces_the_earlier() {
         let set = add(&format!("{GOOD}{}", GOOD.replace("One", "Another")));
         assert_eq!(set.rules().len(), 1);
-        assert_eq!(set.find("kernel.one").map(|(_, rule)| rule.title.as_str()), Some("Another"));
+        assert_eq!(set.find("kernel.one").map(|(_, rule)| &*rule.title), Some("Another"));
         assert_eq!(set.nearest("kernel.ome"), Some("kernel.one"));
     }
 

@@ -88,6 +88,12 @@ impl Gather {
         self.memo.get_mut().retain(|_, memo| memo.until_ns > now);
     }
 
+    /// Forgets what several facts of a process are made of.
+    pub(super) fn forget_process(&mut self, pid: i32) {
+        let folder = format!("/proc/{pid}/");
+        self.memo.get_mut().retain(|(_, name), _| !name.starts_with(&folder));
+    }
+
     /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
     /// hundreds of files of its process.
     pub fn note(&self, path: &str) {
@@ -146,20 +152,28 @@ impl Gather {
         self.host.list(path)
     }
 
-    /// The names in a folder that may hold thousands, sorted; kept for as long as the folder does not change.
+    /// The names of one ending in a folder that may hold thousands, sorted and without that ending; kept for as long
+    /// as the folder does not change.
     ///
     /// # Errors
     /// See [`HostFiles::list`].
-    pub fn names(&self, path: &str) -> Result<Arc<Vec<String>>, Unavailable> {
+    pub fn names(&self, path: &str, ending: &str) -> Result<Arc<[Box<str>]>, Unavailable> {
         self.note(path);
         let changed = self.host.meta(path)?.mtime_ns;
         // Within one tick of the file system's clock a folder can change twice and show one time.
         let settled = self.clock.wall_ns().saturating_sub(changed) > 1_000_000_000;
-        let list = |gather: &Self| gather.host.list(path).map(Arc::new);
+        let list = |gather: &Self| -> Result<Arc<[Box<str>]>, Unavailable> {
+            let mut names: Vec<Box<str>> = Vec::new();
+            gather
+                .host
+                .each_name(path, &mut |name| names.extend(name.strip_suffix(ending).map(Box::from)))?;
+            names.sort_unstable();
+            Ok(names.into())
+        };
         if !settled {
             return list(self);
         }
-        (*self.kept(path, changed.cast_unsigned(), list)).clone()
+        (*self.kept(&format!("{path}/*{ending}"), changed.cast_unsigned(), list)).clone()
     }
 
     /// Where a symbolic link points, as it is written.

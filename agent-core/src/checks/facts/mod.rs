@@ -226,6 +226,13 @@ impl Facts {
         }
     }
 
+    /// Says that the facts of a VM have been read for now: what several of them are made of is let go.
+    pub fn done_with(&mut self, vm: VmId) {
+        if let Supply::Host(gather) = &mut self.supply {
+            gather.forget_process(vm.pid);
+        }
+    }
+
     /// Paths that were read for the first time since the last call.
     pub fn fresh_paths(&mut self) -> Vec<Arc<str>> {
         std::mem::take(self.fresh.get_mut())
@@ -340,10 +347,10 @@ impl Facts {
 
 /// Texts, each kept once.
 #[derive(Default)]
-struct Texts(HashSet<Arc<str>>);
+pub(in crate::checks) struct Texts(HashSet<Arc<str>>);
 
 impl Texts {
-    fn get(&mut self, text: &str) -> Arc<str> {
+    pub(in crate::checks) fn get(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
             return Arc::clone(known);
         }

@@ -29,7 +29,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
     keys.dedup();
     json!({
         "check_id": &*finding.rule,
-        "title": rule.map_or("", |rule| rule.title.as_str()),
+        "title": rule.map_or("", |rule| &*rule.title),
         "group": rule.map_or("rules", Rule::group),
         "severity": finding.severity.name(),
         "subject": subject(&finding.subject),
@@ -40,7 +40,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "note": finding.note,
         "facets": finding.outcomes.iter().map(|one| outcome(one, rule)).collect::<Vec<_>>(),
         "fact_keys": keys,
-        "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
+        "remediation": rule.map_or("", |rule| &*rule.remediation),
         "references": rule.map_or(&[][..], |rule| &rule.references),
         "first_seen": rfc3339(finding.first_seen_ns),
         "changed_at": rfc3339(finding.changed_at_ns),

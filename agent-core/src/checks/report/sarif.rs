@@ -51,7 +51,7 @@ fn result(finding: &Finding, rules: &RuleSet) -> Value {
         Verdict::Unknown | Verdict::Error => ("review", "none"),
     };
     let place = rules.find(&finding.rule);
-    let title = place.map_or("", |(_, rule)| rule.title.as_str());
+    let title = place.map_or("", |(_, rule)| &*rule.title);
     let text = match finding.reason() {
         reason if reason.is_empty() => title.to_owned(),
         reason => format!("{title}: {reason}"),

@@ -4,13 +4,14 @@
 //!   at most: an exponential tail, which is the extreme-value theorem's for a wide class of distributions. The strength
 //!   that is passed as often as is tolerated follows. Both numbers are taken at the upper end of what they may be, and
 //!   begin with a cautious presumption: while little is known, only the plain is told.
-//! * **A controller looks back.** Every alarm raises the threshold by one logarithm, and time lowers it by as many as alarms
-//!   are tolerated in it, never below the model's. Whatever the evidence does, the alarms in any time are therefore no
-//!   more than the tolerated ones and as many as logarithms fit below the greatest strength:
-//!   `alarms ≤ per_week · weeks + (STRENGTH_MAX - threshold at the beginning) + 1`.
+//! * **A controller looks back.** Every alarm raises the threshold by its *price*, and time lowers it by as many logarithms
+//!   as alarms are tolerated in it, never below the model's. An alarm just above the threshold costs one logarithm; one so
+//!   strong that the model calls it impossible costs a fifth, so that a host on which much truly happens does not fall
+//!   silent. Whatever the evidence does, what is paid in any time is no more than
+//!   `per_week · weeks + (STRENGTH_MAX - threshold at the beginning) + 1`.
 
 use super::evidence::{BEYOND, STRENGTH_MAX};
-use crate::detection::streaming::math::{ln, narrow};
+use crate::detection::streaming::math::{exp, ln, narrow};
 
 /// Episodes are forgotten in so long.
 const MEMORY_WEEKS: f64 = 4.0;
@@ -21,6 +22,8 @@ const PRESUMED: f64 = 10.0;
 const PRESUMED_EXCESS: f64 = 2.0;
 /// ... and came so often a week and subject: one in fifty spans, five spans long.
 const PRESUMED_PER_WEEK: f64 = 240.0;
+/// The least that an alarm costs.
+const PRICE_MIN: f32 = 0.2;
 /// The upper end of what may be: so many standard errors.
 const ERRORS: f64 = 2.0;
 
@@ -32,6 +35,8 @@ pub(in crate::detection) struct Budget {
     episodes: f64,
     excess: f64,
     raised: f64,
+    /// The mean excess that the model goes by.
+    mean_excess: f32,
     threshold: f32,
     alarms: u64,
 }
@@ -45,6 +50,7 @@ impl Budget {
             episodes: 0.0,
             excess: 0.0,
             raised: 0.0,
+            mean_excess: 1.0,
             threshold: STRENGTH_MAX,
             alarms: 0,
         }
@@ -70,7 +76,8 @@ impl Budget {
         let rate = (episodes + ERRORS * episodes.sqrt()) / (self.weeks + presumed_weeks);
         let excess = (self.excess + PRESUMED * PRESUMED_EXCESS) / episodes * (1.0 + ERRORS / episodes.sqrt());
         let logarithms = ln(narrow((rate / self.per_week).clamp(1.0, 1e30)));
-        let model = BEYOND + narrow(excess) * logarithms;
+        self.mean_excess = narrow(excess).max(0.1);
+        let model = BEYOND + self.mean_excess * logarithms;
         self.threshold = (model + narrow(self.raised)).min(STRENGTH_MAX);
     }
 
@@ -86,11 +93,13 @@ impl Budget {
         self.excess += f64::from((peak.min(self.threshold) - BEYOND).max(0.0));
     }
 
-    /// An alarm was told.
-    pub(in crate::detection) fn alarm(&mut self) {
+    /// An alarm of this strength was told.
+    pub(in crate::detection) fn alarm(&mut self, strength: f32) {
+        let beyond = (strength - self.threshold).max(0.0);
+        let price = exp(-beyond / self.mean_excess).max(PRICE_MIN);
         self.alarms += 1;
-        self.raised += 1.0;
-        self.threshold = (self.threshold + 1.0).min(STRENGTH_MAX);
+        self.raised += f64::from(price);
+        self.threshold = (self.threshold + price).min(STRENGTH_MAX);
     }
 
     /// Alarms since the beginning.

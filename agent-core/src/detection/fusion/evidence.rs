@@ -12,7 +12,7 @@ use bytemuck::Zeroable;
 /// The sum is learned from once in so long.
 pub(in crate::detection) const SPAN_NS: u64 = 10_000_000_000;
 /// A strength from which a sum is beyond what is met once in fifty: `ln 50`.
-pub(in crate::detection) const BEYOND: f32 = 3.912_023;
+pub(super) const BEYOND: f32 = 3.912_023;
 const BEYOND_PART: f32 = 0.02;
 /// No strength is greater: beyond it nothing can be learnt in the life of a host.
 pub(super) const STRENGTH_MAX: f32 = 40.0;

@@ -141,3 +141,92 @@ fn what_most_vms_show_belongs_to_the_host() {
     assert_eq!(status.left_to_host, 5);
     assert_eq!(world.host.alerts.accounting().suppressed - before, 5);
 }
+
+#[test]
+fn who_finds_no_room_is_counted_and_who_leaves_makes_room() {
+    // Three signs of six VMs and one of the host, and room for ten.
+    let mut world = World::with(|config| config.limits.series = 10);
+    world.steps(20, |_| 0.0);
+    let status = world.host.detector.watch_status();
+    assert_eq!((status.series, status.series_warming, status.series_refused), (10, 10, 9));
+    world.leave(1, 1);
+    assert!(world.host.detector.watch_status().series <= 8);
+    world.enter(1, 2);
+    world.steps(20, |_| 0.0);
+    let status = world.host.detector.watch_status();
+    assert_eq!(
+        (status.series, status.series_refused),
+        (10, 9),
+        "the free ones are taken, and who waits is counted"
+    );
+}
+
+#[test]
+fn a_vm_that_leaves_takes_its_alarm_along() {
+    let mut world = World::new();
+    world.steps(QUIET_STEPS, |_| 0.0);
+    let fired = world.steps(6, |row| if row == 2 { 20.0 } else { 0.0 });
+    world.leave(2, 1);
+    let gone = world.host.judge();
+    assert_eq!((letters(&fired).as_str(), letters(&gone).as_str()), ("F", "R"));
+    assert_eq!(fired[0].id, gone[0].id);
+    world.enter(2, 2);
+    // Another VM in the same row begins anew, with other values.
+    assert_eq!(letters(&world.steps(300, |row| if row == 2 { 40.0 } else { 0.0 })), "");
+    assert_eq!(world.host.detector.watch_status().series, 19);
+}
+
+#[test]
+fn new_rules_keep_what_was_learnt_and_a_new_budget_applies_at_once() {
+    let mut world = World::new();
+    world.steps(QUIET_STEPS, |_| 0.0);
+    let before = world.host.detector.watch_status();
+    let mut config = config(RULES);
+    config.sampling.interval_ms = 10_000;
+    config.detection.false_alarms_per_host_week = 100.0;
+    config.rules.retain(|rule| rule.name != "files");
+    let mut detector = crate::detection::Detector::build(&config).expect("builds");
+    let host = &mut world.host;
+    detector.take_over(&mut host.detector, host.tick, &host.roster, &mut host.sink);
+    host.detector = detector;
+    let after = world.host.detector.watch_status();
+    assert_eq!((before.series, before.series_warming, after.series, after.series_warming), (19, 0, 13, 0));
+    let alerts = world.steps(4, |row| if row == 2 { 20.0 } else { 0.0 });
+    assert_eq!(letters(&alerts), "F", "at once, not after warming up: {alerts:?}");
+    assert!(world.host.detector.watch_status().threshold < before.threshold - 2.0);
+}
+
+#[test]
+fn gaps_resets_and_clock_steps_tell_nothing() {
+    let mut world = World::new();
+    world.steps(QUIET_STEPS, |_| 0.0);
+    let mut alerts = Vec::new();
+    for hours in [1, 30] {
+        world.host.pass_ns(hours * 3_600 * SECOND_NS);
+        alerts.extend(world.steps(30, |_| 0.0));
+    }
+    for jump_ns in [86_400_000_000_000i64, -7 * 86_400_000_000_000, 3_600_000_000_000] {
+        world.host.tick.wall_ns += jump_ns;
+        alerts.extend(world.steps(60, |_| 0.0));
+    }
+    assert_eq!(letters(&alerts), "", "{alerts:?}");
+}
+
+#[test]
+fn what_cannot_be_read_any_more_stops_to_weigh() {
+    let mut world = World::new();
+    world.steps(QUIET_STEPS, |_| 0.0);
+    let fired = world.steps(4, |row| if row == 2 { 20.0 } else { 0.0 });
+    assert_eq!(letters(&fired), "F");
+    // Two signs of it cannot be read from now on, the third is as usual: what is left is no reason to go on.
+    let mut said = String::new();
+    for _ in 0..60 {
+        world.host.pass_ns(10 * SECOND_NS);
+        for metric in SIGNS {
+            world.host.fail(2, metric, crate::sampling::availability::Availability::Error);
+        }
+        world.host.set(0, host::PROCESSES_RUNNING, 5);
+        said += &letters(&world.host.judge());
+    }
+    assert!(said.len() <= 1 && !said.contains('F'), "{said}");
+}

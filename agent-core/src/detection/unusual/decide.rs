@@ -1,7 +1,7 @@
 //! At the end of a tick: which subjects' signs are more than the budget tolerates, and what is told of them.
 
 use super::slot::Slot;
-use super::{SILENT_BLOCKS, SWEPT_PER_TICK, WINDOW_NS, Watch};
+use super::{EXTRAORDINARY_NS, SILENT_BLOCKS, SWEPT_PER_TICK, WINDOW_NS, Watch};
 use crate::alerts::AlertSink;
 use crate::detection::firing::Firing;
 use crate::detection::fusion::{SPAN_NS, likelihood};
@@ -111,7 +111,11 @@ impl Watch {
         let row = if is_host { 0 } else { index };
         let teller = self.tellers[usize::from(is_host)].map(usize::from);
         let is_firing = teller.is_some_and(|teller| rules[teller].series[row].is_firing());
-        self.learn(index, all, strength, weighed.as_ref(), is_firing, tick);
+        if !is_firing {
+            // Also when its rule was replaced meanwhile.
+            self.subjects[index].told_ns = 0;
+        }
+        self.learn(index, all, strength, weighed.as_ref(), tick);
         let Some(teller) = teller else { return };
 
         let subject = &mut self.subjects[index];
@@ -162,6 +166,7 @@ impl Watch {
         let sign = sign(slot, by, &weighed, is_host, roster);
         let (observed, expected_min, expected_max) = slot.last();
         let sight = Sight {
+            present: 0.0,
             step: if is_firing { Step::Stay } else { Step::Fire },
             observed,
             expected_min,
@@ -173,21 +178,14 @@ impl Watch {
         if !is_firing {
             let since_ns = slot.since_ns.max(subject.resolved_ns + 1);
             rules[teller].series[row].fire(since_ns, tick.mono_ns);
-            self.budget.alarm();
+            self.budget.alarm(weighed.strength);
+            self.subjects[index].told_ns = tick.mono_ns;
         }
         firing.step(&mut rules[teller], teller, entity, &sight, tick, roster, sink);
     }
 
     /// Learns what is usual for a subject, and counts its episodes.
-    fn learn(
-        &mut self,
-        index: usize,
-        all: i32,
-        strength: f32,
-        weighed: Option<&Weighed>,
-        is_firing: bool,
-        tick: Tick,
-    ) {
+    fn learn(&mut self, index: usize, all: i32, strength: f32, weighed: Option<&Weighed>, tick: Tick) {
         let subject = &mut self.subjects[index];
         if let Some(weighed) = weighed {
             subject.peak = subject.peak.max(weighed.strength);
@@ -196,8 +194,8 @@ impl Watch {
             return;
         }
         subject.learned_ns = tick.mono_ns;
-        if !is_firing {
-            // What is told is no sample of the usual.
+        let told_for_ns = tick.mono_ns.saturating_sub(subject.told_ns);
+        if subject.told_ns == 0 || told_for_ns >= EXTRAORDINARY_NS {
             subject.evidence.learn(all, subject.signs);
         }
         if strength > 0.0 {

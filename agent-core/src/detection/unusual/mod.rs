@@ -28,6 +28,8 @@ use subject::Subject;
 const WINDOW_NS: u64 = 60_000_000_000;
 /// A series that was not heard of for so many of its blocks says nothing any more.
 const SILENT_BLOCKS: u64 = 6;
+/// So long after an alarm its VM's samples are no examples of the usual; what lasts longer becomes usual.
+const EXTRAORDINARY_NS: u64 = 3_600_000_000_000;
 /// So many slots are looked after in each tick.
 const SWEPT_PER_TICK: u32 = 64;
 /// In a rule's places: no slot was free when it was asked for, in an even or an odd window.
@@ -78,6 +80,15 @@ pub struct WatchStatus {
     pub alarms: u64,
     /// Alarms of VMs that belonged to the host.
     pub left_to_host: u64,
+}
+
+impl WatchStatus {
+    /// The threshold, in millionths.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 40")]
+    pub fn threshold_ppm(&self) -> u64 {
+        (f64::from(self.threshold.max(0.0)) * 1e6) as u64
+    }
 }
 
 impl Watch {
@@ -154,7 +165,9 @@ impl Watch {
         let elapsed_ns = if guarded { elapsed_ns } else { 0 };
         let Some(mean) = slot.take(value, elapsed_ns, at_ns, habit.every_ns) else { return };
         let was_warming = slot.is_warming();
-        let weight = slot.judge(mean, at_ns, u64::try_from(tick.wall_ns).unwrap_or(0), habit);
+        let told_ns = self.subjects[slot.subject as usize].told_ns;
+        let told = told_ns > 0 && tick.mono_ns.saturating_sub(told_ns) < EXTRAORDINARY_NS;
+        let weight = slot.judge(mean, at_ns, u64::try_from(tick.wall_ns).unwrap_or(0), habit, told);
         self.warming -= u32::from(was_warming && !slot.is_warming());
         self.weigh(number, weight);
     }

@@ -100,10 +100,15 @@ impl Slot {
         self.began_ns = at_ns.saturating_sub(every_ns / 16 * u64::from(slot % 16));
     }
 
-    /// Judges a mean, and learns from it. `wall_ns` tells the hour. Returns the weight it has now.
-    pub(super) fn judge(&mut self, mean: f64, at_ns: u64, wall_ns: u64, habit: &Habit) -> i32 {
+    /// Judges a mean, and learns from it. `wall_ns` tells the hour; `told` says that its subject is told to be out of the
+    /// ordinary. Returns the weight it has now.
+    pub(super) fn judge(&mut self, mean: f64, at_ns: u64, wall_ns: u64, habit: &Habit, told: bool) -> i32 {
         let warming = self.is_warming();
-        let verdict = self.detector.observe(wall_ns, mean);
+        let verdict = if told {
+            self.detector.observe_extraordinary(wall_ns, mean)
+        } else {
+            self.detector.observe(wall_ns, mean)
+        };
         let (min, max) = verdict.expected;
         let centre = f64::midpoint(min, max);
         // How far it is off; what has fallen silent is off by as much as it used to move.

@@ -20,6 +20,8 @@ pub(super) struct Subject {
     pub(super) crossed_ns: u64,
     /// Since when a firing one has been quiet; 0 is not.
     pub(super) calm_ns: u64,
+    /// When what fires was told; 0 when nothing does.
+    pub(super) told_ns: u64,
     /// When the last alarm ended: the next began after that.
     pub(super) resolved_ns: u64,
     /// The greatest strength of this episode; 0 outside of one.

@@ -151,6 +151,10 @@ class RuleKind(OpenEnum):
     STATE = 4  # The value is, or is not, one of some.
     BASELINE = 5  # The value is far from what is usual for this very row.
     GONE = 6  # A VM's process is gone.
+    UNUSUAL = 7  # What is unusual for this very row: a sign that is told together with others.
+    UNUSUAL_TOGETHER = 8  # The signs about one VM, or about the host, taken together.
+    EXHAUSTION = 9  # A resource will be used up.
+    STANDSTILL = 10  # A counter that should move has stopped.
 
 
 class LogLevel(OpenEnum):
@@ -340,6 +344,8 @@ class btz_options(Structure):
         ("checks", c_uint32),
         ("checks_sweep_s", c_uint32),
         ("checks_slice_ms", c_uint32),
+        ("series", c_uint32),
+        ("false_alarms_per_host_week_permille", c_uint32),
     )
 
 
@@ -518,6 +524,9 @@ class btz_alert(Structure):
         ("subject", c_char * 72),
         ("tenant", c_char * 40),
         ("message", c_char * 264),
+        ("tail_probability", c_double),
+        ("signs", c_uint32),
+        ("reserved", c_uint32),
     )
 
 
@@ -716,7 +725,7 @@ class btz_ledger_report(Structure):
 # What the C compiler makes of each; checked when the library is loaded.
 SIZES: dict[type[Structure], int] = {
     btz_error: 1024,
-    btz_options: 100,
+    btz_options: 108,
     btz_vm: 640,
     btz_part: 344,
     btz_source: 592,
@@ -727,7 +736,7 @@ SIZES: dict[type[Structure], int] = {
     btz_metric: 584,
     btz_accounting: 48,
     btz_cost: 80,
-    btz_alert: 536,
+    btz_alert: 552,
     btz_rule: 592,
     btz_finding: 680,
     btz_check: 256,

@@ -5,6 +5,7 @@ mod check_config;
 mod explain;
 mod generate;
 mod ledger;
+mod incidents;
 pub mod metrics;
 mod output;
 mod record;
@@ -39,6 +40,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check(args) => check::run(&common, &args),
         Command::Explain(args) => explain::run(&common, &args),
         Command::Waive(args) => waive::run(&common, &args),
+        Command::Incidents(args) => incidents::list(&common, &args),
+        Command::Incident(command) => incidents::one(&common, &command),
+        Command::Silence(command) => incidents::silence(&common, &command),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),

@@ -5,6 +5,7 @@ use crate::book::Book;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
+use crate::incidents::Desk;
 use crate::notify::Notifier;
 use crate::record_keeper::{self, RecordKeeper};
 use crate::serve::server::Server;
@@ -53,6 +54,15 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         keeper.config(&fingerprint_text(&watch.reader().config()));
         keeper.settle();
     }
+    let desk = match &keeper {
+        Some(keeper) => {
+            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
+        }
+        None => None,
+    };
+    if let Some(desk) = &desk {
+        state.has_incidents(Arc::clone(desk));
+    }
     let output = Output::new(args, Paint::new(common.color), host)?;
     let mut daemon = Daemon {
         common,
@@ -61,6 +71,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         keeper,
+        desk,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -84,6 +95,7 @@ struct Daemon<'a> {
     state: Arc<State>,
     addresses: Vec<String>,
     keeper: Option<RecordKeeper>,
+    desk: Option<Arc<Desk>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -157,6 +169,9 @@ impl Daemon<'_> {
         }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
+        if let Some(desk) = &self.desk {
+            desk.tick();
+        }
         if !self.started {
             self.started = true;
             self.output.start(&self.addresses, &reader.host().sources)?;
@@ -202,6 +217,10 @@ impl Daemon<'_> {
             for alert in &alerts {
                 keeper.alert(alert);
             }
+            if let Some(desk) = &self.desk {
+                desk.alerts(&alerts);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
         }
         for alert in &alerts {
@@ -221,7 +240,16 @@ impl Daemon<'_> {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
+            if let Some(desk) = &self.desk {
+                desk.findings(&changes, first_run_over);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
+        }
+        if let Some(desk) =
+            self.desk.as_ref().filter(|_| changes.is_empty() && first_run_over && !self.checked)
+        {
+            desk.findings(&[], true);
         }
         for change in changes.iter().filter(|_| self.checked) {
             self.output.finding(change, &board.rules())?;
@@ -243,6 +271,9 @@ impl Daemon<'_> {
         });
         match taken {
             Ok((text, ledger, fingerprint)) => {
+                if let Some(desk) = &self.desk {
+                    desk.reloaded(self.watch.reader(), self.last_tick == 0);
+                }
                 if let Some(keeper) = &mut self.keeper {
                     keeper.reload(&ledger);
                     keeper.config(&fingerprint);
@@ -291,6 +322,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(desk) = self.desk.take() {
+            desk.stop();
+        }
         if let Some(keeper) = self.keeper.take() {
             keeper.stop();
         }

@@ -39,15 +39,16 @@ struct Sum(Option<String>);
 
 /// `packages.changed`
 pub(super) fn changed(gather: &Gather, _: &str) -> Found {
-    let names = match gather.names(INFO) {
+    let names = match gather.names(INFO, ".md5sums") {
         Ok(names) => names,
         Err(Unavailable::Absent) => {
             let why = "the host's packages are not dpkg's".to_owned();
-            return Found::unavailable(Unavailable::NotExposed(why), INFO);
+            let why = super::dpkg::of_rpm(gather).unwrap_or(Unavailable::NotExposed(why));
+            return Found::unavailable(why, INFO);
         }
         Err(why) => return Found::unavailable(why, INFO),
     };
-    let packages = names.iter().filter_map(|name| name.strip_suffix(".md5sums"));
+    let packages = names.iter().map(|name| &**name);
     let packages: Vec<&str> =
         packages.filter(|name| PACKAGES.iter().any(|begin| name.starts_with(begin))).collect();
     if packages.is_empty() {
