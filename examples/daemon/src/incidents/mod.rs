@@ -159,8 +159,8 @@ impl Desk {
         } else {
             let Inner { incidents, world, .. } = &mut *inner;
             let policy = Policy::from(&config.incidents);
-            let is_new = *incidents.policy() != policy;
-            let adopted = if is_new { incidents.adopt(policy, now_ns(), world) } else { Ok(()) };
+            let differs = *incidents.policy() != policy;
+            let adopted = if differs { incidents.adopt(policy, now_ns(), world) } else { Ok(()) };
             adopted.map_err(|refused| refused.to_string())
         };
         if let Err(error) = done {
@@ -304,12 +304,11 @@ impl Replay {
         match self.incidents.replay(payload) {
             // A run that began afresh does not need what was before.
             Ok(Event::Began { afresh_from: Some(_), .. }) => self.broken = None,
-            Ok(_) => {}
             Err(corrupt) if self.broken.is_none() => {
                 let when = if is_first { "its first records were removed" } else { "a record is damaged" };
                 self.broken = Some(format!("{when} (record {sequence}: {corrupt})"));
             }
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 }
