@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("bpf_objects", bartizan_core::sys::bpf::fuzz),
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
@@ -56,7 +57,18 @@ pub const TARGETS: &[Target] = &[
     ("checks_rules", check_rules),
     ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
+    ("playbooks", playbooks),
 ];
+
+/// Playbooks: what is refused says where.
+fn playbooks(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(mistakes) =
+        bartizan_core::response::playbook::parse(std::path::Path::new("playbooks.toml"), &text)
+    {
+        assert!(!mistakes.is_empty() && mistakes.iter().all(|mistake| !mistake.message.is_empty()));
+    }
+}
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
 ///

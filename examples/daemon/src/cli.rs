@@ -94,6 +94,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Verify that a ledger is as it was recorded, by its files and a public key alone
     Verify(VerifyArgs),
+    /// Look into a ledger by its files: its public key, its records, proofs; or set a damaged one aside
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -119,7 +122,8 @@ pub struct RunArgs {
     /// Stop after this time, such as 30s
     #[arg(short, long, value_name = "TIME")]
     pub duration: Option<humantime::Duration>,
-    /// Record alerts and configurations, durably and signed, in this folder before they are said
+    /// Record alerts, findings and configurations, durably and signed, in this folder before they are said
+    /// [default: what the configuration says, or `ledger` in the service's state directory]
     #[arg(long, value_name = "DIR")]
     pub ledger: Option<PathBuf>,
     #[command(flatten)]
@@ -472,6 +476,75 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `bartizan ledger`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = LEDGER_HELP)]
+pub enum LedgerCommand {
+    /// Print the public key that signs it: what `bartizan verify --key` is to be given, by another way
+    Key {
+        /// The ledger's folder
+        dir: PathBuf,
+    },
+    /// Show its records, oldest first; also while it is being written
+    #[command(alias = "cat", after_help = LEDGER_HELP)]
+    Show(LedgerShowArgs),
+    /// Print the proof that a record is in its log, with the signed checkpoint (C2SP tlog-proof)
+    #[command(after_help = LEDGER_HELP)]
+    Prove(LedgerProveArgs),
+    /// Move a damaged ledger away whole, as evidence, and begin another one in its place that says so
+    #[command(after_help = LEDGER_HELP)]
+    SetAside(LedgerSetAsideArgs),
+}
+
+/// `bartizan ledger show`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerShowArgs {
+    /// The ledger's folder
+    pub dir: PathBuf,
+    /// Begin with the record of this number
+    #[arg(long, value_name = "RECORD", default_value_t = 0)]
+    pub from: u64,
+    /// Show so many at most
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub count: Option<u64>,
+    /// Only the records of this tenant; an empty one is the host
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only the records of this kind, such as `alert`, `finding`, `config`, `start`
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan ledger prove`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerProveArgs {
+    /// The ledger's folder
+    pub dir: PathBuf,
+    /// The record's number
+    pub record: u64,
+    /// Write the leaf, which is what the log hashes, to this file
+    #[arg(long, value_name = "FILE")]
+    pub leaf: Option<PathBuf>,
+}
+
+/// `bartizan ledger set-aside`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerSetAsideArgs {
+    /// The ledger's folder; nobody may have it open
+    pub dir: PathBuf,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const LEDGER_HELP: &str = "\
+Exit codes: 0 done; 2 the record is not signed yet (prove); 64 there is no such record, or nothing is damaged (set-aside); \
+65 the ledger is damaged, with the place; 66 the folder cannot be read; 69 a process has it open (set-aside); \
+74 input/output error; 77 permission missing.";
 
 const VERIFY_HELP: &str = "\
 Exit codes: 0 every record is as it was signed; 1 something was changed, or is missing: the first bad record is named; \

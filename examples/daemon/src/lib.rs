@@ -17,6 +17,7 @@ pub mod files;
 pub mod incidents;
 pub mod logger;
 pub mod notify;
+pub mod outlet;
 pub mod record_keeper;
 pub mod serve;
 pub mod signals;

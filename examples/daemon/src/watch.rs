@@ -4,6 +4,7 @@ use crate::cli::Common;
 use crate::exit::{Code, Failure};
 use bartizan_core::config::{Config, Roots};
 use bartizan_core::engine::{Agent, Reader, RunnerError};
+use bartizan_core::sys::capability;
 use bartizan_core::sys::clock::Clock;
 use log::warn;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -75,7 +76,13 @@ impl Watch {
     /// # Errors
     /// When it cannot be made.
     pub fn prepare(config: Config) -> Result<Self, Failure> {
-        Ok(Self { agent: Agent::new(config, Clock::System)? })
+        let agent = Agent::new(config, Clock::System)?;
+        // The agent's programs are in the kernel: nothing else of the daemon's shall get there. Its threads are started
+        // later, and have no more than this one.
+        if let Err(errno) = capability::give_up(capability::BPF) {
+            warn!("CAP_BPF could not be given up: {errno}");
+        }
+        Ok(Self { agent })
     }
 
     /// Starts its threads.

@@ -4,6 +4,7 @@ mod check;
 mod check_config;
 mod explain;
 mod generate;
+mod ledger;
 mod incidents;
 pub mod metrics;
 mod output;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
         Command::Top(args) => crate::top::run(&common, &args),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),

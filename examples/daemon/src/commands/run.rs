@@ -7,7 +7,7 @@ use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
 use crate::incidents::Desk;
 use crate::notify::Notifier;
-use crate::record_keeper::RecordKeeper;
+use crate::record_keeper::{self, RecordKeeper};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -22,6 +22,7 @@ use bartizan_core::sampling::frame::Entity;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,23 +46,27 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
     let host = host_name(watch.reader());
-    let mut keeper = args.ledger.as_ref().map(|folder| RecordKeeper::open(folder, &host)).transpose()?;
+    let config = watch.reader().config();
+    let folder = record_keeper::folder(args.ledger.as_deref(), &config.ledger);
+    let mut keeper = folder.map(|folder| RecordKeeper::open(&folder, &host, &config.ledger)).transpose()?;
     if let Some(keeper) = &mut keeper {
+        state.set_ledger(keeper.ledger().clone());
         keeper.config(&fingerprint_text(&watch.reader().config()));
         keeper.settle();
     }
-    let desk = match (&keeper, &args.ledger) {
-        (Some(keeper), Some(folder)) => {
-            Some(Arc::new(Desk::open(keeper.ledger(), folder, watch.reader(), &host)?))
+    let desk = match &keeper {
+        Some(keeper) => {
+            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
         }
-        _ => None,
+        None => None,
     };
     if let Some(desk) = &desk {
         state.has_incidents(Arc::clone(desk));
     }
-    let output = Output::new(args, Paint::new(common.color), host);
+    let output = Output::new(args, Paint::new(common.color), host)?;
     let mut daemon = Daemon {
         common,
+        ledger_option: args.ledger.as_deref(),
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
@@ -84,6 +89,8 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
 
 struct Daemon<'a> {
     common: &'a Common,
+    /// `--ledger`.
+    ledger_option: Option<&'a Path>,
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
@@ -116,10 +123,11 @@ impl Daemon<'_> {
                     Request::Reload => self.reload()?,
                 }
             }
-            if self.watch.reader().state() == AgentState::Faulted {
+            let has_ledger_died = self.keeper.as_ref().is_some_and(RecordKeeper::has_died);
+            if has_ledger_died || self.watch.reader().state() == AgentState::Faulted {
                 return Err(Failure::new(
                     Code::Software,
-                    "a part of the agent failed on a mistake of ours (its message is above); it watches nothing any more",
+                    "a part of the agent failed on a mistake of ours (its message is above); it cannot go on",
                 ));
             }
             let now = Instant::now();
@@ -170,6 +178,10 @@ impl Daemon<'_> {
             self.notifier.ready("watching");
         }
         self.announce_vms(tick.wall_ns)?;
+        if let Some(status) = self.keeper.as_mut().and_then(RecordKeeper::changed) {
+            self.output.ledger(&status, tick.wall_ns)?;
+        }
+        self.state.set_lines_dropped(self.output.dropped());
         if self.output.wants_samples() {
             let view = self.viewer.look(&reader, &self.book.counts());
             self.output.sample(&view)?;
@@ -252,13 +264,19 @@ impl Daemon<'_> {
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self) -> Result<(), Failure> {
         self.notifier.reloading();
-        match configure(self.common).and_then(|config| self.swap(config)) {
-            Ok(text) => {
+        let taken = configure(self.common).and_then(|config| {
+            // The agent takes it up within a moment, and tells of it then.
+            let (ledger, fingerprint) = (config.ledger.clone(), fingerprint_text(&config));
+            Ok((self.swap(config)?, ledger, fingerprint))
+        });
+        match taken {
+            Ok((text, ledger, fingerprint)) => {
                 if let Some(desk) = &self.desk {
                     desk.reloaded(self.watch.reader(), self.last_tick == 0);
                 }
                 if let Some(keeper) = &mut self.keeper {
-                    keeper.config(&fingerprint_text(&self.watch.reader().config()));
+                    keeper.reload(&ledger);
+                    keeper.config(&fingerprint);
                     keeper.settle();
                 }
                 self.output.reload(Ok(text))?;
@@ -275,6 +293,7 @@ impl Daemon<'_> {
     }
 
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
+        record_keeper::check_reload(self.keeper.as_ref(), self.ledger_option, &config.ledger)?;
         let fingerprint = fingerprint_text(&config);
         if config == *self.watch.reader().config() {
             self.state.reloaded(self.watch.reader().clone(), fingerprint);

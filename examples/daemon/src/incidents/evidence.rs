@@ -53,7 +53,7 @@ fn of_finding(reader: &Reader, condition: &Condition) -> Vec<Evidence> {
     facts
         .map(|fact| {
             let raw = if fact.raw.is_empty() { String::new() } else { format!(" ({})", fact.raw) };
-            Evidence::text(&*fact.key, fact.source.as_str(), format!("{}{raw}", fact.shown()))
+            Evidence::text(&*fact.key, &*fact.source, format!("{}{raw}", fact.shown()))
         })
         .collect()
 }

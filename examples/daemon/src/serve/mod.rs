@@ -3,6 +3,7 @@
 pub mod http;
 mod incidents;
 pub mod labels;
+pub mod ledger;
 pub mod openmetrics;
 pub mod server;
 
@@ -12,6 +13,7 @@ use crate::incidents::{Desk, answer};
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
+use bartizan_core::ledger::Ledger;
 use bartizan_core::sampling::metrics::Scope;
 use http::{Body, Request, Response, Status};
 use log::{info, warn};
@@ -35,6 +37,8 @@ pub struct State {
     reload_at_ns: AtomicI64,
     alerts_active: [AtomicU64; 3],
     answers: [AtomicU64; Status::ALL.len()],
+    ledger: Mutex<Option<Ledger>>,
+    lines_dropped: AtomicU64,
     /// There from when the ledger was opened, if there is one.
     desk: OnceLock<Arc<Desk>>,
 }
@@ -51,6 +55,8 @@ impl State {
             reload_at_ns: AtomicI64::new(loaded_at_ns),
             alerts_active: Default::default(),
             answers: Default::default(),
+            ledger: Mutex::default(),
+            lines_dropped: AtomicU64::new(0),
             desk: OnceLock::new(),
         }
     }
@@ -77,6 +83,16 @@ impl State {
     /// Alerts that fire now, of one severity.
     pub fn set_alerts_active(&self, severity: Severity, count: u64) {
         self.alerts_active[severity as usize - 1].store(count, Relaxed);
+    }
+
+    /// What is said is recorded there.
+    pub fn set_ledger(&self, ledger: Ledger) {
+        *lock(&self.ledger) = Some(ledger);
+    }
+
+    /// Lines that were not written since the start, because nobody read them.
+    pub fn set_lines_dropped(&self, count: u64) {
+        self.lines_dropped.store(count, Relaxed);
     }
 
     fn reader(&self) -> Reader {
@@ -178,6 +194,9 @@ impl State {
             })
             .collect();
         family("bartizan_http_answers", Counter, "", "HTTP answers given, by status.", &answers);
+        let dropped = [(String::new(), self.lines_dropped.load(Relaxed).to_string())];
+        let help = "Lines that were not written to standard output, because nobody read them.";
+        family("bartizan_output_dropped_lines", Counter, "", help, &dropped);
         if let Some(desk) = self.desk.get() {
             for (name, kind, help, samples) in incidents::families(desk) {
                 family(name, kind, "", help, &samples);
@@ -191,6 +210,9 @@ impl State {
                 "Resident memory of the daemon.",
                 &[(String::new(), resident.to_string())],
             );
+        }
+        if let Some(ledger) = &*lock(&self.ledger) {
+            out.push_str(&ledger::families(format, &ledger.status()));
         }
         out
     }
