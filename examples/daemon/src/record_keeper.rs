@@ -9,7 +9,9 @@ use bartizan_core::alerts::Alert;
 use bartizan_core::checks::{Change, RuleSet};
 use bartizan_core::config;
 use bartizan_core::engine::Recorder;
-use bartizan_core::ledger::{Health, Keeper, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Status, Ticket};
+use bartizan_core::ledger::{
+    Health, Keeper, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Status, Ticket,
+};
 use bartizan_core::sys::clock::Clock;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -55,9 +55,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         keeper.settle();
     }
     let desk = match &keeper {
-        Some(keeper) => {
-            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
-        }
+        Some(keeper) => Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?)),
         None => None,
     };
     if let Some(desk) = &desk {
