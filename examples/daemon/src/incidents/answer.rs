@@ -74,7 +74,7 @@ pub fn answer(desk: Option<&Desk>, request: &Request) -> Option<Response> {
     let Some(desk) = desk else {
         return Some(refusal(
             Status::ServiceUnavailable,
-            "there are no incidents without a ledger: start the daemon with --ledger DIR",
+            "there are no incidents without a ledger: [ledger] in the configuration, or --ledger DIR",
         ));
     };
     let answered = match (request.is_post, parts.as_slice()) {
@@ -107,17 +107,17 @@ fn refused(refused: &Refused) -> (Status, String) {
 
 fn list(desk: &Desk) -> Value {
     let inner = desk.lock();
-    let accounts = inner.incidents.accounts();
-    let ids: Vec<u64> = inner.incidents.all().map(|incident| incident.id).collect();
+    let accounts = inner.returning.incidents.accounts();
+    let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
     let one = |id: u64| {
-        let mut object = inner.incidents.view(id)?.json();
+        let mut object = inner.returning.incidents.view(id)?.json();
         // Evidence is long, and asked for one by one.
         object.as_object_mut().map(|object| object.remove("evidence"));
         Some(object)
     };
     json!({
         "incidents": ids.into_iter().filter_map(one).collect::<Vec<_>>(),
-        "silences": inner.incidents.silences().map(silence_json).collect::<Vec<_>>(),
+        "silences": inner.returning.incidents.silences().map(silence_json).collect::<Vec<_>>(),
         "accounts": {
             "produced": accounts.produced,
             "delivered": accounts.delivered,
@@ -136,7 +136,7 @@ fn list(desk: &Desk) -> Value {
 
 fn silences(desk: &Desk) -> Value {
     let inner = desk.lock();
-    json!({ "silences": inner.incidents.silences().map(silence_json).collect::<Vec<_>>() })
+    json!({ "silences": inner.returning.incidents.silences().map(silence_json).collect::<Vec<_>>() })
 }
 
 fn silence_json(silence: &Silence) -> Value {
@@ -156,7 +156,7 @@ fn silence_json(silence: &Silence) -> Value {
 
 fn show(desk: &Desk, id: &str) -> Answered {
     let id = number(id)?;
-    let view = desk.lock().incidents.view(id);
+    let view = desk.lock().returning.incidents.view(id);
     view.map(|notice| notice.json()).ok_or_else(|| refused(&Refused::NoIncident(id)))
 }
 
