@@ -1719,5 +1719,19 @@
 #define BTZ_METRIC_AGENT_STANDSTILLS_FALSE 10048
 /* agent_standstills_open: Of these, so many are not decided yet. */
 #define BTZ_METRIC_AGENT_STANDSTILLS_OPEN 10049
+/* agent_detection_series: Series of `unusual` rules that have a detector. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES 10050
+/* agent_detection_series_warming: Of these, series that are only learned from yet. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_WARMING 10051
+/* agent_detection_series_refused: Series that nobody watches because limits.series is reached. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_REFUSED 10052
+/* agent_detection_threshold_ratio: How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time. */
+#define BTZ_METRIC_AGENT_DETECTION_THRESHOLD 10053
+/* agent_detection_alarms (counter): Alarms told by `unusual-together` rules. */
+#define BTZ_METRIC_AGENT_DETECTION_ALARMS 10054
+/* agent_detection_left_to_host (counter): Alarms about a VM that were not told because most VMs showed the same. */
+#define BTZ_METRIC_AGENT_DETECTION_LEFT_TO_HOST 10055
+/* agent_threads_unread: Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them. */
+#define BTZ_METRIC_AGENT_THREADS_UNREAD 10056
 
 #endif /* BARTIZAN_METRICS_H */
