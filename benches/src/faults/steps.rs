@@ -73,6 +73,15 @@ impl Fault {
         }
     }
 
+    /// Ticks between two samples of what shows it: KVM's counters are read in every second one.
+    #[must_use]
+    pub const fn ticks_per_sample(self) -> u64 {
+        match self {
+            Self::ExitStorm | Self::DeviceStorm => 2,
+            _ => 1,
+        }
+    }
+
     /// How long it lasts at most.
     const fn lasts(self) -> Duration {
         match self {
@@ -157,11 +166,16 @@ impl Victim {
         self.vm.tell(Command::Idle)
     }
 
-    /// Injects the fault, waits for what is said, and takes the fault away again.
+    /// Injects the fault, waits for what is said, takes the fault away again, and lets the VM settle for so long.
     ///
     /// # Errors
     /// When it cannot be injected.
-    pub fn inject(&mut self, stage: &mut Stage, beside: &mut [&mut dyn Beside]) -> Result<Outcome> {
+    pub fn inject(
+        &mut self,
+        stage: &mut Stage,
+        beside: &mut [&mut dyn Beside],
+        settle: Duration,
+    ) -> Result<Outcome> {
         let name = self.name.clone();
         let before =
             if self.fault == Fault::CrashLoop { self.crash_twice(stage, beside)? } else { stage.tick() };
@@ -175,7 +189,7 @@ impl Victim {
         let done = |alert: &Alert| about(alert) && (!crash || alert.rule.as_str() == "vm-crash-loop");
         stage.pass(self.fault.lasts(), beside, done)?;
         // What else is said of it.
-        stage.pass(Duration::from_secs(2), beside, |_| false)?;
+        stage.pass(settle.min(Duration::from_secs(2)), beside, |_| false)?;
         self.end(undo)?;
         let until_tick = stage.tick();
         let fired = stage.fired(&name, from_tick).filter(|alert| alert.tick <= until_tick);
@@ -186,7 +200,7 @@ impl Victim {
             rules: fired.iter().map(|alert| alert.rule.to_string()).collect(),
         };
         // Its end may show in a tick that is under way, and a guest that boots again is not at rest.
-        stage.pass(Duration::from_secs(5), beside, |_| false)?;
+        stage.pass(settle, beside, |_| false)?;
         let until_tick = stage.tick();
         stage.excuse(&name, before, until_tick);
         Ok(outcome)
