@@ -22,6 +22,7 @@ pub mod config;
 pub mod coordination;
 pub mod detection;
 pub mod engine;
+pub mod learning;
 pub mod ledger;
 pub mod sampling;
 pub mod sys;
