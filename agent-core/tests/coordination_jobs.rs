@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 use bartizan_core::config::Config;
-use bartizan_core::coordination::{Action, Arbiter, Class, Outcome, Party, ResourcePath, Terms, found};
+use bartizan_core::coordination::{Action, Arbiter, Outcome, Party, ResourcePath, Rule, Terms, found};
 use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::skip;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 const UUID: &str = "7d0c3a52-0f0e-4c0e-9c55-5a1c5f3b2a10";
 
 #[test]
-fn a_migration_that_is_under_way_defers_a_restart() {
+fn a_migration_that_is_under_way_keeps_a_restart_away() {
     if let Some(why) = qemu::missing() {
         skip!("{why}");
     }
@@ -46,8 +46,8 @@ fn a_migration_that_is_under_way_defers_a_restart() {
     observe(&mut arbiter, 2);
     let decision = restart(&arbiter);
     assert_eq!(
-        (decision.outcome, decision.class),
-        (Outcome::Denied, Some(Class::Contradiction)),
+        (decision.outcome, decision.rule),
+        (Outcome::Denied, Some(Rule::Incumbent)),
         "{}",
         decision.sentence
     );

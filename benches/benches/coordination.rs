@@ -62,7 +62,8 @@ fn main() {
         let requests: Vec<Claim> = (0..claims / 4)
             .map(|vm| {
                 let (name, value) =
-                    [("cut-network", None), ("restart", None), ("throttle", Some("50")), ("backup", None)][vm % 4];
+                    [("cut-network", None), ("restart", None), ("throttle", Some("50")), ("backup", None)]
+                        [vm % 4];
                 let action = Action::named(name).expect("an action");
                 let target = path(&format!("vm/{}", uuid(vm)));
                 action.claim(Party::csp("soc"), "bench", &target, value, "a benchmark").expect("a claim")

@@ -22,7 +22,8 @@ fn incidents(count: u64) -> Vec<Incident> {
         let (at, vm) = (next(&mut state) % year_ns, next(&mut state) % 1_000);
         let chain = next(&mut state).is_multiple_of(50);
         for step in 0..if chain { 3 } else { 1 } {
-            let cause = if chain { format!("chain-{step}") } else { format!("cause-{}", next(&mut state) % 200) };
+            let cause =
+                if chain { format!("chain-{step}") } else { format!("cause-{}", next(&mut state) % 200) };
             all.push(Incident {
                 opened_ns: at + step * 60_000_000_000,
                 tenant: format!("tenant-{}", vm % 50),

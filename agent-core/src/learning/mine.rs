@@ -138,7 +138,9 @@ pub fn mine(incidents: &[Incident], settings: &Settings) -> Vec<Candidate> {
         for (at_ns, cause) in of.iter().flat_map(|session| &session.events) {
             times.entry(sessions.causes[*cause]).or_default().push(*at_ns);
         }
-        times.values_mut().for_each(|times| times.sort_unstable());
+        for times in times.values_mut() {
+            times.sort_unstable();
+        }
         let first = times.values().filter_map(|times| times.first()).min().copied().unwrap_or(0);
         let last = times.values().filter_map(|times| times.last()).max().copied().unwrap_or(0);
         found.extend(pairs::chains(&sessions, of, scope, settings, rate));

@@ -134,10 +134,8 @@ fn relation(earlier: &Matched, later: &Matched) -> Option<Anomaly> {
     {
         return None;
     }
-    Some(match space::within(&earlier.cubes, &later.cubes)? {
-        true => Anomaly::Generalised,
-        false => Anomaly::Correlated,
-    })
+    let inside = space::within(&earlier.cubes, &later.cubes)?;
+    Some(if inside { Anomaly::Generalised } else { Anomaly::Correlated })
 }
 
 /// An anomaly of a chain of the host's.
