@@ -91,6 +91,10 @@ pub enum Command {
     /// Give one's word about a response: approve, decline, end
     #[command(subcommand)]
     Response(ResponseCommand),
+    /// Show who holds what of this host and its VMs: parties, mechanisms, work that is under way
+    Claims(HeldArgs),
+    /// Show which mechanisms and parties are in each other's way, and who prevails; exits with 1 when some are
+    Conflicts(ConflictsArgs),
     /// Check a configuration; exits with 78 when it is wrong
     CheckConfig(CheckConfigArgs),
     /// Record this host: its values to a trace, or its files to a folder
@@ -250,6 +254,31 @@ fn severity(text: &str) -> Result<CheckSeverity, String> {
     use bartizan_core::checks::Severity;
     let known = || Severity::ALL.map(Severity::name).join(", ");
     Severity::from_name(text).map(CheckSeverity).ok_or_else(|| format!("it is one of {}", known()))
+}
+
+/// `bartizan claims`, and what `bartizan conflicts` shares with it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HeldArgs {
+    /// A file of claims (TOML) to look at together with what is found; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan conflicts`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConflictsArgs {
+    /// What is looked at.
+    #[command(flatten)]
+    pub held: HeldArgs,
+    /// Show what is worth knowing and no mistake, too: exceptions, rules whose order decides
+    #[arg(short, long)]
+    pub all: bool,
+    /// Exit with 2 when nothing is in conflict, but not everything could be looked at
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `bartizan explain`.

@@ -3,6 +3,8 @@
 mod ask;
 mod check;
 mod check_config;
+mod claims;
+mod conflicts;
 mod explain;
 mod generate;
 mod incidents;
@@ -40,6 +42,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sources(args) => sources::run(&common, args),
         Command::Rules(args) => rules::run(&common, args),
         Command::Check(args) => check::run(&common, &args),
+        Command::Claims(args) => claims::run(&common, &args),
+        Command::Conflicts(args) => conflicts::run(&common, &args),
         Command::Explain(args) => explain::run(&common, &args),
         Command::Waive(args) => waive::run(&common, &args),
         Command::Incidents(args) => incidents::list(&common, &args),
