@@ -1684,5 +1684,7 @@
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_DROPPED 10033
 /* agent_checks_changes_in_flight: Changes of findings that wait to be taken. */
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_IN_FLIGHT 10034
+/* agent_threads_unread: Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them. */
+#define BTZ_METRIC_AGENT_THREADS_UNREAD 10035
 
 #endif /* BARTIZAN_METRICS_H */
