@@ -3,6 +3,7 @@
 mod check;
 mod check_config;
 mod explain;
+mod explain_alert;
 mod generate;
 pub mod metrics;
 mod output;
@@ -12,6 +13,7 @@ mod rules;
 mod run;
 mod show;
 mod sources;
+mod tune;
 mod verify;
 mod vms;
 mod waive;
@@ -45,5 +47,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),
+        Command::ExplainAlert(args) => explain_alert::run(&common, &args),
+        Command::Tune(args) => tune::run(&common, &args),
     }
 }
