@@ -4,6 +4,7 @@ use crate::agent::btz_agent;
 use crate::entities::{btz_entity, encode};
 use crate::entry::{self, on_agent};
 use crate::failure::Failure;
+use crate::ledger::attach;
 use crate::size::{self, Rows};
 use crate::status::btz_status;
 use crate::text;
@@ -147,7 +148,8 @@ pub unsafe extern "C" fn btz_cost_init(cost: *mut btz_cost, struct_size: u32) ->
 /// When fewer than capacity came, none waits any more, and btz_agent_alert_fd() is no longer readable. out: capacity
 /// elements, each stride bytes after the one before; stride: sizeof(btz_alert). count: receives how many were written;
 /// 0 is no error. Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE: no alert was taken.
-/// Threads: any; each alert goes to one caller. Blocking: no; no allocation. Since: 0.1
+/// Threads: any; each alert goes to one caller. Blocking: no; no allocation; with a ledger as btz_agent_record() says.
+/// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn btz_agent_alerts(
     agent: *const btz_agent,
@@ -162,9 +164,16 @@ pub unsafe extern "C" fn btz_agent_alerts(
         }
         // SAFETY: the contract: `capacity` elements of `stride` bytes.
         let mut rows = unsafe { Rows::new(out, stride, capacity)? };
+        let mut recorder = attach::recorder(agent);
         while rows.has_room() {
             let Some(alert) = agent.reader.alerts().next() else { break };
+            if let Some(recorder) = &mut recorder {
+                recorder.alert(&alert);
+            }
             rows.push(view(&alert));
+        }
+        if let Some(recorder) = &mut recorder {
+            recorder.settle();
         }
         // SAFETY: the contract: writable.
         unsafe { count.write(rows.written()) };

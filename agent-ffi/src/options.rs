@@ -18,6 +18,8 @@ pub const BTZ_THREAD_TIER_AUTO: u32 = 1;
 pub const BTZ_THREAD_TIER_KEPT_FD: u32 = 2;
 /// Open, read, close. Since: 0.1
 pub const BTZ_THREAD_TIER_OPEN_EACH: u32 = 3;
+/// A program in the kernel that reads all threads of all VMs in one run. Since: 0.1
+pub const BTZ_THREAD_TIER_BPF: u32 = 4;
 
 /// The cheapest way that works. Since: 0.1
 pub const BTZ_KVM_TIER_AUTO: u32 = 1;
@@ -29,6 +31,8 @@ pub const BTZ_KVM_TIER_DEBUGFS: u32 = 3;
 pub const BTZ_KVM_TIER_QMP: u32 = 4;
 /// Not at all. Since: 0.1
 pub const BTZ_KVM_TIER_OFF: u32 = 5;
+/// A program in the kernel that reads the counters of all VMs in one run. Since: 0.1
+pub const BTZ_KVM_TIER_BPF: u32 = 6;
 
 /// Numbers of a configuration. In every field 0 means "leave as it is", and BTZ_ZERO means 0 (none, off, automatic).
 /// What the numbers do, and their ranges, is described in docs/configuration.md under the same names. Since: 0.1
@@ -158,18 +162,20 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
     ]
 }
 
-const THREAD_TIERS: [(u32, ThreadTierChoice); 3] = [
+const THREAD_TIERS: [(u32, ThreadTierChoice); 4] = [
     (BTZ_THREAD_TIER_AUTO, ThreadTierChoice::Auto),
     (BTZ_THREAD_TIER_KEPT_FD, ThreadTierChoice::KeptFd),
     (BTZ_THREAD_TIER_OPEN_EACH, ThreadTierChoice::OpenEach),
+    (BTZ_THREAD_TIER_BPF, ThreadTierChoice::Bpf),
 ];
 
-const KVM_TIERS: [(u32, KvmTierChoice); 5] = [
+const KVM_TIERS: [(u32, KvmTierChoice); 6] = [
     (BTZ_KVM_TIER_AUTO, KvmTierChoice::Auto),
     (BTZ_KVM_TIER_STATS_FD, KvmTierChoice::StatsFd),
     (BTZ_KVM_TIER_DEBUGFS, KvmTierChoice::Debugfs),
     (BTZ_KVM_TIER_QMP, KvmTierChoice::Qmp),
     (BTZ_KVM_TIER_OFF, KvmTierChoice::Off),
+    (BTZ_KVM_TIER_BPF, KvmTierChoice::Bpf),
 ];
 
 /// Lays options over a configuration; does not check the ranges.
@@ -242,7 +248,7 @@ fn number_of<T: PartialEq + Copy>(known: &[(u32, T)], setting: T) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bartizan_core::config::RANGES;
+    use bartizan_core::config::{RANGES, Range};
 
     #[test]
     fn options_carry_every_number_over() {
@@ -261,7 +267,11 @@ mod tests {
         let mut other = Config::default();
         apply(effective(&config), &mut other).expect("applies");
         assert_eq!(other, config);
-        assert_eq!(RANGES.len(), 20, "a number was added to the configuration: add it to btz_options");
+        // A ledger is opened with options of its own; incidents are a daemon's.
+        let elsewhere =
+            |range: &&Range| range.key.starts_with("ledger.") || range.key.starts_with("incidents.");
+        let count = RANGES.iter().filter(|range| !elsewhere(range)).count();
+        assert_eq!(count, 20, "a number was added to the configuration: add it to btz_options");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("incident_records", bartizan_core::incidents::fuzzing::records),
     ("ledger_segment", ledger::segment),
     ("ledger_checkpoint", ledger::checkpoint),
     ("ledger_proof", ledger::proof),
@@ -54,7 +55,18 @@ pub const TARGETS: &[Target] = &[
     ("checks_rules", check_rules),
     ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
+    ("playbooks", playbooks),
 ];
+
+/// Playbooks: what is refused says where.
+fn playbooks(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(mistakes) =
+        bartizan_core::response::playbook::parse(std::path::Path::new("playbooks.toml"), &text)
+    {
+        assert!(!mistakes.is_empty() && mistakes.iter().all(|mistake| !mistake.message.is_empty()));
+    }
+}
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
 ///

@@ -1,10 +1,13 @@
 //! Alerts leave the agent through one bounded ring whose accounts always balance.
 
 mod accounting;
+pub mod json;
+mod recovered;
 mod ring;
 pub mod severity;
 
 pub use accounting::Accounting;
+pub use recovered::Recovered;
 pub use ring::{AlertReader, AlertSink, ring};
 pub use severity::Severity;
 
@@ -27,7 +30,10 @@ pub enum AlertState {
 pub struct Alert {
     /// The same for the firing and the resolving of one condition.
     pub id: u64,
-    /// Counts all alerts produced, from 1; a gap is a loss, and is accounted for.
+    /// The same for all alerts of one rule about one thing (a VM with its process and a part of it, a device), also
+    /// after a restart of the agent.
+    pub series: u64,
+    /// Counts all alerts produced, from 1, also across restarts that are recovered from; a gap is a loss, and is accounted for.
     pub sequence: u64,
     /// Began or ended.
     pub state: AlertState,

@@ -58,6 +58,16 @@ impl AlertSink {
         let _ = self.shared.ready.write(1);
     }
 
+    /// Goes on from the accounts of a process before. To be called before anything is produced.
+    pub fn go_on_from(&mut self, before: Accounting) {
+        self.produced += before.produced;
+        // What is waiting nowhere any more was lost.
+        self.shared.delivered.fetch_add(before.delivered, Release);
+        self.shared.suppressed.fetch_add(before.suppressed, Release);
+        self.shared.dropped.fetch_add(before.dropped, Release);
+        self.shared.produced.fetch_add(before.produced, Release);
+    }
+
     /// Counts an alert that was held back on purpose.
     pub fn suppress(&mut self) {
         self.produced += 1;
@@ -157,6 +167,7 @@ mod tests {
     fn alert(id: u64) -> Alert {
         Alert {
             id,
+            series: 0,
             sequence: 0,
             state: AlertState::Firing,
             severity: Severity::Info,

@@ -6,6 +6,8 @@ mod document;
 mod error;
 mod files;
 mod fingerprint;
+pub mod incidents;
+mod ledger;
 mod limits;
 mod load;
 mod roots;
@@ -15,10 +17,11 @@ mod wording;
 pub use error::ConfigError;
 pub use files::{DROP_INS_MAX, FILE_BYTES_MAX, files};
 pub use fingerprint::fingerprint;
+pub use ledger::Ledger;
 pub use limits::Limits;
 pub use roots::Roots;
 pub use validate::{RANGES, Range};
-pub(crate) use wording::nearest;
+pub(crate) use wording::{in_short, line_of, nearest};
 
 use crate::sampling::metrics::Source;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,12 @@ pub struct Config {
     pub alerts: Alerts,
     /// Checks of isolation and configuration.
     pub checks: Checks,
+    /// Where what is told is recorded first.
+    pub ledger: Ledger,
+    /// Incidents.
+    pub incidents: incidents::Incidents,
+    /// Who is told of incidents. A daemon's; a library's host takes them itself.
+    pub deliver: Vec<incidents::Deliver>,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.
@@ -70,9 +79,9 @@ pub struct Sampling {
     /// Also the `kvm:*` tracepoints. Off by default: each makes every guest's exit a little dearer, and opening and
     /// closing them takes the kernel tens of milliseconds apiece.
     pub kvm_tracepoints: bool,
-    /// Tier for the threads of VMs: `auto`, `kept-fd` or `open-each`.
+    /// Tier for the threads of VMs: `auto`, `bpf`, `kept-fd` or `open-each`. What does not work leaves the one below it.
     pub thread_tier: ThreadTierChoice,
-    /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
+    /// Tier for KVM's counters: `auto`, `bpf`, `stats-fd`, `debugfs`, `qmp` or `off`.
     pub kvm_tier: KvmTierChoice,
 }
 
@@ -108,6 +117,7 @@ impl Sampling {
             | Source::KernelHealth
             | Source::Smaps
             | Source::Descriptors
+            | Source::Filesystem
             | Source::NetStat => self.slow_every_ticks.max(1),
             Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
             Source::Kvm if self.kvm_tier == KvmTierChoice::Qmp => self.monitor_every_ticks.max(1),
@@ -123,6 +133,8 @@ pub enum ThreadTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads all of them in one run.
+    Bpf,
     /// A kept file descriptor per thread.
     KeptFd,
     /// Open, read, close.
@@ -136,6 +148,8 @@ pub enum KvmTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads those of all VMs in one run.
+    Bpf,
     /// KVM's binary statistics, from descriptors duplicated out of the VMM.
     StatsFd,
     /// `debugfs/kvm/<pid>-<fd>/`.

@@ -8,6 +8,8 @@ use std::path::Path;
 const RULES_MAX: usize = 512;
 /// Ways to find a tenant that may be configured.
 const TENANT_RULES_MAX: usize = 64;
+/// Witnesses of a ledger that may be configured.
+const WITNESSES_MAX: usize = 16;
 /// Bytes of a tenant's pattern.
 const PATTERN_BYTES_MAX: usize = 1_024;
 
@@ -48,6 +50,16 @@ pub const RANGES: &[Range] = &[
     range("alerts.per_rule_per_minute_max", 1, 100_000, |c| c.alerts.per_rule_per_minute_max),
     range("checks.sweep_s", 10, 86_400, |c| c.checks.sweep_s),
     range("checks.slice_ms", 1, 1_000, |c| c.checks.slice_ms),
+    range("ledger.checkpoint_interval_s", 1, 86_400, |c| c.ledger.checkpoint_interval_s),
+    range("ledger.size_mib_max", 0, 1_048_576, |c| c.ledger.size_mib_max),
+    range("ledger.age_days_max", 0, 36_500, |c| c.ledger.age_days_max),
+    range("ledger.reserve_kib", 0, 65_536, |c| c.ledger.reserve_kib),
+    range("incidents.keys_max", 16, 1_048_576, |c| c.incidents.keys_max),
+    range("incidents.incidents_max", 1, 65_536, |c| c.incidents.incidents_max),
+    range("incidents.wait_s", 0, 3_600, |c| c.incidents.wait_s),
+    range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
+    range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
+    range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -86,7 +98,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             mistakes.push(Mistake::at(&["checks", key], message));
         }
     }
+    ledger(config, &mut mistakes);
     tenants(config, &mut mistakes);
+    for (index, key, wrong) in super::incidents::mistakes(&config.deliver) {
+        let message = format!("`deliver.{key}` {wrong}");
+        mistakes.push(Mistake::at(&["deliver", &index.to_string(), key], message));
+    }
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
         mistakes.push(Mistake::at(&["rules"], message));
@@ -117,6 +134,30 @@ fn roots(config: &Config, mistakes: &mut Vec<Mistake>) {
             let message =
                 format!("`roots.{key}` is \"{}\"; an absolute path is expected here", path.display());
             mistakes.push(Mistake::at(&["roots", key], message));
+        }
+    }
+}
+
+fn ledger(config: &Config, mistakes: &mut Vec<Mistake>) {
+    let folder = &config.ledger.folder;
+    let is_empty = folder.as_os_str().is_empty();
+    if !is_empty && (!folder.is_absolute() || folder.as_os_str().as_encoded_bytes().contains(&0)) {
+        let message =
+            format!("`ledger.folder` is \"{}\"; an absolute path is expected here", folder.display());
+        mistakes.push(Mistake::at(&["ledger", "folder"], message));
+    }
+    let witnesses = &config.ledger.witnesses;
+    if witnesses.len() > WITNESSES_MAX {
+        let message = format!("{} witnesses; allowed are at most {WITNESSES_MAX}", witnesses.len());
+        mistakes.push(Mistake::at(&["ledger", "witnesses"], message));
+    }
+    for (index, text) in witnesses.iter().enumerate().take(WITNESSES_MAX) {
+        if super::ledger::witness(text).is_none() {
+            let message = format!(
+                "`ledger.witnesses` has {text:?}; the public key of a witness is expected here, name+id+base64, as \
+                 the witness prints it for cosignature/v1"
+            );
+            mistakes.push(Mistake::at(&["ledger", "witnesses", &index.to_string()], message));
         }
     }
 }

@@ -1,7 +1,10 @@
 //! From a rule in TOML to one the hot side can use: every name looked up, every key checked against the kind.
 
 use super::baseline::Tolerance;
-use super::program::{Expression, Guard, GuardPlace, Memory, Rule, STATES_MAX, TERMS_MAX, Test};
+use super::forecast::{Outlook, Record};
+use super::predict::{self, Prospect};
+use super::program::{Expression, Guard, GuardPlace, Memory, Recurrence, Rule, STATES_MAX, TERMS_MAX, Test};
+use super::recurrence::TIMES_MAX;
 use super::rule::{About, Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
 use super::series::Patience;
 use super::unusual::Habit;
@@ -71,6 +74,7 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
         series: Zeroed::default(),
         memory: Memory::None,
         limiter: super::program::Limiter::default(),
+        record: Record::default(),
     })
 }
 
@@ -85,21 +89,28 @@ fn check_name(name: &str) -> Result<(), Wrong> {
 
 /// Refuses keys that the rule's kind does not have.
 fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
-    use RuleKind::{Absence, Baseline, Change, Gone, State, Threshold, Unusual, UnusualTogether};
-    let patient: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline];
-    let of_metric: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Unusual];
-    let used: [(&'static str, bool, &[RuleKind]); 22] = [
+    use RuleKind::{
+        Absence, Baseline, Change, Exhaustion, Gone, Standstill, State, Threshold, Unusual, UnusualTogether,
+    };
+    let patient: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Exhaustion, Standstill];
+    let of_metric: &[RuleKind] =
+        &[Threshold, Change, Absence, State, Baseline, Unusual, Exhaustion, Standstill];
+    let used: [(&'static str, bool, &[RuleKind]); 26] = [
         ("metric", !rule.metric.is_empty(), of_metric),
-        ("plus", !rule.plus.is_empty(), &[Threshold, Change, Absence, Baseline, Unusual]),
-        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Unusual]),
-        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Unusual]),
-        ("above", rule.above.is_some(), &[Threshold, Change]),
-        ("below", rule.below.is_some(), &[Threshold, Change]),
+        (
+            "plus",
+            !rule.plus.is_empty(),
+            &[Threshold, Change, Absence, Baseline, Unusual, Exhaustion, Standstill],
+        ),
+        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
+        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
+        ("above", rule.above.is_some(), &[Threshold, Change, Exhaustion]),
+        ("below", rule.below.is_some(), &[Threshold, Change, Exhaustion]),
         ("clear", rule.clear.is_some(), &[Threshold]),
         ("is", !rule.is.is_empty(), &[State]),
         ("is_not", !rule.is_not.is_empty(), &[State]),
         ("missing", rule.missing.is_some(), &[Absence]),
-        ("within_s", rule.within_s.is_some(), &[Change]),
+        ("within_s", rule.within_s.is_some(), &[Change, Gone]),
         ("relative", rule.relative, &[Change]),
         ("direction", rule.direction.is_some(), &[Baseline, Unusual]),
         ("sigmas", rule.sigmas.is_some(), &[Baseline]),
@@ -107,6 +118,10 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
         ("min_ratio", rule.min_ratio.is_some(), &[Baseline]),
         ("warm_up_s", rule.warm_up_s.is_some(), &[Baseline]),
         ("half_life_s", rule.half_life_s.is_some(), &[Baseline]),
+        ("window_s", rule.window_s.is_some(), &[Exhaustion]),
+        ("horizon_s", rule.horizon_s.is_some(), &[Exhaustion, Standstill]),
+        ("suspicion", rule.suspicion.is_some(), &[Standstill]),
+        ("times", rule.times.is_some(), &[Gone]),
         ("every_s", rule.every_s.is_some(), &[Unusual]),
         ("about", rule.about.is_some(), &[UnusualTogether]),
         ("for_s", rule.for_s.is_some(), patient),
@@ -187,7 +202,7 @@ fn expression(
 ) -> Result<(Expression, Quantity), Wrong> {
     let counter = metric.metric().kind == Kind::Counter;
     let rate = match (rule.kind, rule.of) {
-        (RuleKind::Absence | RuleKind::State, _) | (_, Some(Of::Value)) => false,
+        (RuleKind::Absence | RuleKind::State | RuleKind::Standstill, _) | (_, Some(Of::Value)) => false,
         (_, Some(Of::Rate)) if !counter => {
             let message = format!("`of`: {} is a gauge; only a counter has a rate", rule.metric);
             return Err((Some("of"), message));
@@ -278,7 +293,20 @@ fn test(rule: &RuleConfig) -> Result<Test, Wrong> {
                 half_life_s: positive("half_life_s", rule.half_life_s, Some(900.0))?,
             })
         }
-        RuleKind::Gone => Test::Gone,
+        RuleKind::Exhaustion => Test::Exhaustion(prospect(rule)?),
+        RuleKind::Standstill => {
+            let counter =
+                MetricId::by_name(&rule.metric).is_some_and(|metric| metric.metric().kind == Kind::Counter);
+            if !counter {
+                let message = format!("`metric`: {} is a gauge; only a counter has to move", rule.metric);
+                return Err((Some("metric"), message));
+            }
+            Test::Standstill(predict::Patience {
+                suspicion: positive("suspicion", rule.suspicion, Some(8.0))?,
+                horizon_ns: duration("horizon_s", rule.horizon_s, 60.0)?,
+            })
+        }
+        RuleKind::Gone => Test::Gone(recurrence(rule)?),
         RuleKind::Unusual => {
             let direction = rule.direction.unwrap_or(Direction::Both);
             Test::Unusual(Habit {
@@ -290,6 +318,45 @@ fn test(rule: &RuleConfig) -> Result<Test, Wrong> {
         }
         RuleKind::UnusualTogether => Test::UnusualTogether,
     })
+}
+
+/// A trend says little about a time many times as long as itself.
+const HORIZON_WINDOWS: f64 = 10.0;
+
+fn prospect(rule: &RuleConfig) -> Result<Prospect, Wrong> {
+    let (level, falls) = match (level("above", rule.above)?, level("below", rule.below)?) {
+        (Some(above), None) => (above, false),
+        (None, Some(below)) => (below, true),
+        _ => return Err((None, "give `above` or `below`: the level at which it is used up".to_owned())),
+    };
+    let window_s = positive("window_s", rule.window_s, Some(300.0))?;
+    let horizon_s = positive("horizon_s", rule.horizon_s, Some(window_s * HORIZON_WINDOWS))?;
+    if horizon_s > window_s * HORIZON_WINDOWS {
+        let message = format!(
+            "`horizon_s` is {horizon_s}: a trend over {window_s} seconds says nothing about more than \
+             {HORIZON_WINDOWS} times as long; make `window_s` longer"
+        );
+        return Err((Some("horizon_s"), message));
+    }
+    let outlook = Outlook::new(
+        duration("window_s", Some(window_s), 0.0)?,
+        duration("horizon_s", Some(horizon_s), 0.0)?,
+    );
+    Ok(Prospect { level, falls, outlook })
+}
+
+fn recurrence(rule: &RuleConfig) -> Result<Option<Recurrence>, Wrong> {
+    let Some(times) = rule.times else {
+        return match rule.within_s {
+            Some(_) => Err((Some("within_s"), "`within_s` needs `times`: how often is too often".to_owned())),
+            None => Ok(None),
+        };
+    };
+    let within_ns = duration("within_s", Some(positive("within_s", rule.within_s, None)?), 0.0)?;
+    match usize::try_from(times) {
+        Ok(times) if (2..=TIMES_MAX).contains(&times) => Ok(Some(Recurrence { times, within_ns })),
+        _ => Err((Some("times"), format!("`times` is {times}; allowed are 2 to {TIMES_MAX}"))),
+    }
 }
 
 fn threshold(rule: &RuleConfig, above: f64, below: f64) -> Result<Test, Wrong> {

@@ -3,6 +3,7 @@
 use super::Detector;
 use super::gone::Departed;
 use super::program::{Rule, Sight, Test};
+use super::recurrence::Recurrences;
 use super::series::{ANNOUNCED, Step};
 use super::speak::{Because, Subject, fires, resolves};
 use crate::alerts::AlertSink;
@@ -25,15 +26,17 @@ struct Entry {
 pub(super) struct Firing {
     entries: Vec<Entry>,
     departed: Vec<Departed>,
+    recurrences: Recurrences,
     per_minute_max: u32,
 }
 
 impl Firing {
     pub(super) const BYTES_PER_SERIES: usize = size_of::<Entry>();
-    pub(super) const BYTES_PER_VM: usize = size_of::<Departed>();
+    pub(super) const BYTES_PER_VM: usize = size_of::<Departed>() + Recurrences::BYTES_PER_VM;
 
     pub(super) fn new(series: usize, vms: usize, per_minute_max: u32) -> Result<Self, OutOfMemory> {
-        let mut firing = Self { entries: Vec::new(), departed: Vec::new(), per_minute_max };
+        let recurrences = Recurrences::new(vms)?;
+        let mut firing = Self { entries: Vec::new(), departed: Vec::new(), recurrences, per_minute_max };
         firing
             .entries
             .try_reserve_exact(series)
@@ -67,12 +70,20 @@ impl Firing {
         });
         self.departed.retain(|departed| {
             let rule = &rules[usize::from(departed.rule)];
-            let waits = tick.mono_ns.saturating_sub(departed.since_ns) < rule.patience.clear_ns;
+            let waits = tick.mono_ns.saturating_sub(departed.last_ns) < rule.patience.clear_ns;
             if !waits {
                 sink.push(departed.resolves(rule, None, tick));
             }
             waits
         });
+    }
+
+    /// What another process found firing goes on.
+    pub(super) fn take_back(&mut self, index: usize, entity: Entity, since_ns: u64, roster: &Roster) {
+        if self.entries.len() < self.entries.capacity() {
+            let rule = u16::try_from(index).unwrap_or(u16::MAX);
+            self.entries.push(Entry { rule, entity, vm: roster.vm_of(entity).map(|(vm, _)| vm), since_ns });
+        }
     }
 
     /// Acts on what a rule saw in a row.
@@ -156,16 +167,25 @@ impl Firing {
         roster: &Roster,
         sink: &mut AlertSink,
     ) {
+        self.recurrences.note(identity, tick.mono_ns);
         for (index, rule) in (0u16..).zip(rules.iter_mut()) {
-            if !matches!(rule.test, Test::Gone) {
-                continue;
+            let Test::Gone(recurrence) = rule.test else { continue };
+            if let Some(by) = recurrence {
+                if self.recurrences.count(identity, tick.mono_ns, by.within_ns) < by.times {
+                    continue;
+                }
+                let told = |departed: &&mut Departed| departed.rule == index && departed.is(identity);
+                if let Some(departed) = self.departed.iter_mut().find(told) {
+                    departed.last_ns = tick.mono_ns;
+                    continue;
+                }
             }
             if !rule.limiter.admit(tick.mono_ns, self.per_minute_max) {
                 sink.suppress();
                 continue;
             }
             let subject = Subject::of_vm(vm, identity, roster);
-            let departed = Departed { rule: index, subject, since_ns: tick.mono_ns };
+            let departed = Departed { rule: index, subject, since_ns: tick.mono_ns, last_ns: tick.mono_ns };
             sink.push(departed.fires(rule, tick));
             if self.departed.len() < self.departed.capacity() {
                 self.departed.push(departed);
@@ -185,9 +205,10 @@ impl Firing {
         sink: &mut AlertSink,
     ) {
         self.departed.retain(|departed| {
-            let back = departed.is(identity);
+            let rule = &rules[usize::from(departed.rule)];
+            // One that ends again and again comes back each time: that is no cure.
+            let back = matches!(rule.test, Test::Gone(None)) && departed.is(identity);
             if back {
-                let rule = &rules[usize::from(departed.rule)];
                 sink.push(departed.resolves(rule, Some(identity.pid), tick));
             }
             !back
@@ -233,6 +254,7 @@ impl Firing {
             }
         }
         old.firing.departed.clear();
+        self.recurrences.adopt(&mut old.firing.recurrences);
         for old in &mut old.rules {
             if let Some(index) = Self::heir(rules, old) {
                 rules[index].adopt(old);

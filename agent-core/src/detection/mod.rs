@@ -17,8 +17,11 @@ mod firing;
 pub mod forecast;
 mod fusion;
 mod gone;
+mod memory;
+mod predict;
 mod probe;
 mod program;
+mod recurrence;
 mod rule;
 mod series;
 mod shipped;
@@ -29,6 +32,7 @@ mod unusual;
 mod window;
 mod wording;
 
+pub use memory::{Copy, Memory, Recall};
 pub use probe::{Look, Probe};
 pub use rule::{About, Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
@@ -41,6 +45,7 @@ use crate::sampling::metrics::Scope;
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
 use firing::Firing;
+use forecast::Record;
 use program::Rule;
 use table::Table;
 use unusual::Watch;
@@ -53,6 +58,8 @@ pub struct Detector {
     watch: Watch,
     counter_resets: u64,
     probe: Option<Box<Probe>>,
+    /// What another process knew of rows that may still appear.
+    recall: Option<Box<Recall>>,
 }
 
 /// Why a detector could not be built.
@@ -97,7 +104,7 @@ impl Detector {
         let mut tables = Vec::new();
         let mut series = 0;
         for (scope, metrics) in Scope::ALL.into_iter().zip(wanted) {
-            let of_scope = |rule: &Rule| rule.scope == scope && !matches!(rule.test, program::Test::Gone);
+            let of_scope = |rule: &Rule| rule.scope == scope && !matches!(rule.test, program::Test::Gone(_));
             let Some(first) = rules.iter().position(of_scope) else { continue };
             let last = rules.iter().rposition(of_scope).map_or(first, |last| last + 1);
             let rows = config.limits.rows(scope);
@@ -110,7 +117,7 @@ impl Detector {
         let firing =
             Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
         let watch = Watch::new(config, &rules)?;
-        Ok(Self { rules, tables, firing, watch, counter_resets: 0, probe: None })
+        Ok(Self { rules, tables, firing, watch, counter_resets: 0, probe: None, recall: None })
     }
 
     /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
@@ -121,7 +128,7 @@ impl Detector {
         let (rules, wanted) = shipped::in_force(config)?;
         let of_rules = rules
             .iter()
-            .filter(|rule| !matches!(rule.test, program::Test::Gone))
+            .filter(|rule| !matches!(rule.test, program::Test::Gone(_)))
             .map(|rule| config.limits.rows(rule.scope) * (rule.bytes_per_row() + Firing::BYTES_PER_SERIES));
         let of_tables = Scope::ALL
             .into_iter()
@@ -141,16 +148,20 @@ impl Detector {
             probe.evidence = None;
         }
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
-        for table in &mut self.tables {
-            for entity in frame.entities(table.scope) {
+        for at in 0..self.tables.len() {
+            for entity in frame.entities(self.tables[at].scope) {
+                let table = &mut self.tables[at];
                 let row = entity.row as usize;
                 if table.generations[row] != entity.generation {
                     table.reset(entity);
-                    for index in table.rules.clone() {
+                    let rules = table.rules.clone();
+                    for index in rules.clone() {
                         self.watch.reset(&mut self.rules[index], index, row);
                         self.rules[index].reset(row);
                     }
+                    self.recall_row(rules, entity, tick, roster, sink);
                 }
+                let table = &mut self.tables[at];
                 self.counter_resets += table.load(frame, entity);
                 for index in table.rules.clone() {
                     let rule = &mut self.rules[index];
@@ -208,6 +219,9 @@ impl Detector {
     ) {
         self.firing.vm_left(&mut self.rules, entity, identity, tick, roster, sink);
         self.watch.vm_left(entity);
+        for rule in self.rules.iter_mut().filter(|rule| rule.scope == Scope::Vm) {
+            rule.withdraw(entity.row as usize);
+        }
         if exited {
             self.firing.vm_exited(&mut self.rules, entity, identity, tick, roster, sink);
         }
@@ -218,6 +232,7 @@ impl Detector {
     pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
         self.counter_resets += old.counter_resets;
         self.probe = old.probe.take();
+        self.recall = old.recall.take();
         for table in &mut self.tables {
             if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {
                 table.adopt(old);
@@ -243,6 +258,12 @@ impl Detector {
     #[must_use]
     pub fn firing(&self) -> usize {
         self.firing.count(&self.rules)
+    }
+
+    /// How the predictions of each rule that makes any came out.
+    pub fn predictions(&self) -> impl Iterator<Item = (&str, RuleKind, &Record)> {
+        let predicts = |rule: &&Rule| matches!(rule.kind, RuleKind::Exhaustion | RuleKind::Standstill);
+        self.rules.iter().filter(predicts).map(|rule| (rule.name.as_str(), rule.kind, &rule.record))
     }
 
     /// The rules in force.

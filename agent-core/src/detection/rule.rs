@@ -37,10 +37,10 @@ pub struct RuleConfig {
     /// Whether it looks at values or rates: the default is the rate of a counter and the value of a gauge.
     #[serde(default, rename = "of", skip_serializing_if = "Option::is_none")]
     pub of: Option<Of>,
-    /// `threshold`, `change`: fires above this.
+    /// `threshold`, `change`: fires above this. `exhaustion`: used up when it has risen to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<f64>,
-    /// `threshold`, `change`: fires below this.
+    /// `threshold`, `change`: fires below this. `exhaustion`: used up when it has fallen to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
     /// `threshold`: resolves only beyond this level, on the good side of `above` or `below`.
@@ -55,7 +55,7 @@ pub struct RuleConfig {
     /// `absence`: what must be absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
-    /// `change`: the window, in seconds.
+    /// `change`, `gone` with `times`: the window, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_s: Option<f64>,
     /// `change`: levels are shares of the value at the window's begin, not differences.
@@ -79,6 +79,19 @@ pub struct RuleConfig {
     /// `baseline`: after so long, half of the baseline is made of newer samples; in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life_s: Option<f64>,
+    /// `exhaustion`: the time over which a trend is looked for, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
+    /// `exhaustion`: what will be used up later than this is not told, in seconds. `standstill`: what stands still for
+    /// so long after it was told did stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_s: Option<f64>,
+    /// `standstill`: how sure, in powers of ten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicion: Option<f64>,
+    /// `gone`: so many times within `within_s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
     /// `unusual`: means over so many seconds are judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_s: Option<f64>,
@@ -136,11 +149,15 @@ pub enum RuleKind {
     Unusual = 7,
     /// All signs about one VM, or about the host, taken together.
     UnusualTogether = 8,
+    /// A resource will be used up.
+    Exhaustion = 9,
+    /// A counter that should move has stopped.
+    Standstill = 10,
 }
 
 impl RuleKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Threshold,
         Self::Change,
         Self::Absence,
@@ -149,6 +166,8 @@ impl RuleKind {
         Self::Gone,
         Self::Unusual,
         Self::UnusualTogether,
+        Self::Exhaustion,
+        Self::Standstill,
     ];
 
     /// The lower-case word.
@@ -163,6 +182,8 @@ impl RuleKind {
             Self::Gone => "gone",
             Self::Unusual => "unusual",
             Self::UnusualTogether => "unusual-together",
+            Self::Exhaustion => "exhaustion",
+            Self::Standstill => "standstill",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! resolves. A gap pauses both clocks.
 
 use bytemuck::Zeroable;
+use serde::{Deserialize, Serialize};
 
 /// What a sample says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) enum Step {
 
 /// The state of one rule on one row. All zeroes is "nothing seen".
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Zeroable)]
+#[derive(Clone, Copy, Debug, Zeroable, Serialize, Deserialize)]
 pub(super) struct Series {
     /// When the last sample was read; 0 is never.
     pub(super) at_ns: u64,
@@ -65,6 +66,32 @@ pub(super) struct Patience {
 impl Series {
     pub(super) const fn is_firing(&self) -> bool {
         self.phase == FIRING
+    }
+
+    /// Firing, and told.
+    pub(super) const fn is_announced(&self) -> bool {
+        self.is_firing() && self.flags & ANNOUNCED != 0
+    }
+
+    /// Its alert that began then was told.
+    pub(super) fn told(&mut self, since_ns: u64) {
+        if !self.is_firing() || self.since_ns != since_ns {
+            (self.phase, self.since_ns, self.counted_ns) = (FIRING, since_ns, 0);
+        }
+        self.flags |= ANNOUNCED;
+    }
+
+    /// Whatever it says, no alert of it was told.
+    pub(super) fn untold(&mut self) {
+        self.flags &= !ANNOUNCED;
+    }
+
+    /// The clock that stamps are read from began anew. When what fires began is kept: it is a part of its name.
+    pub(super) fn forget_times(&mut self) {
+        self.at_ns = 0;
+        if !self.is_firing() {
+            (self.since_ns, self.counted_ns, self.phase) = (0, 0, QUIET);
+        }
     }
 
     /// Ends whatever was going on.

@@ -112,7 +112,23 @@ pub(super) fn fires(rule: &Rule, subject: &Subject, since_ns: u64, sight: &Sight
         }
         Test::State { .. } if held.0 > 0 => write!(message, "{summary} is {observed} for {held}"),
         Test::State { .. } => write!(message, "{summary} is {observed}"),
-        Test::Gone | Test::Unusual(_) => Ok(()),
+        Test::Exhaustion(prospect) => {
+            let (left, earliest, latest) = (sight.observed, sight.expected_min, sight.expected_max);
+            let time = |seconds| Shown { value: seconds, quantity: Quantity::Seconds, help: "" };
+            let (now, level) = (shown(sight.present), shown(prospect.level));
+            write!(
+                message,
+                "{summary} {now}, {level} in {} ({} to {})",
+                time(left),
+                time(earliest),
+                time(latest)
+            )
+        }
+        Test::Standstill(_) => {
+            let usual = Shown { value: sight.expected_max, quantity: Quantity::Seconds, help: "" };
+            write!(message, "{summary} has not moved for {held} (usual {usual} at most)")
+        }
+        Test::Gone(_) | Test::Unusual(_) => Ok(()),
         Test::UnusualTogether => unusual(&mut message, sight, held),
     };
     Alert {
@@ -171,7 +187,13 @@ pub(super) fn resolves(
             let observed =
                 Shown { value: sight.observed, quantity: rule.quantity, help: rule.metric.metric().help };
             match &rule.test {
-                Test::Absence(Missing::Movement) => write!(message, "{summary} moves again after {held}"),
+                Test::Absence(Missing::Movement) | Test::Standstill(_) => {
+                    write!(message, "{summary} moves again after {held}")
+                }
+                Test::Exhaustion(_) => {
+                    let now = Shown { value: sight.present, ..observed };
+                    write!(message, "{summary} {now}, no longer about to be used up, after {held}")
+                }
                 Test::Absence(Missing::Value) => write!(message, "{summary} can be read again after {held}"),
                 Test::Change { .. } => write!(message, "{summary} steady again after {held}"),
                 _ => write!(message, "{summary} is back to {observed} after {held}"),
@@ -193,8 +215,10 @@ pub(super) fn resolves(
 
 /// An alert without words.
 pub(super) fn blank(rule: &Rule, subject: &Subject, since_ns: u64, tick: Tick) -> Alert {
+    let series = series(rule, subject.about());
     Alert {
-        id: id(rule, subject.entity, since_ns),
+        id: fnv1a(&since_ns.to_le_bytes(), series),
+        series,
         sequence: 0,
         state: AlertState::Firing,
         severity: rule.severity,
@@ -258,11 +282,7 @@ pub(super) fn fnv1a(bytes: &[u8], from: u64) -> u64 {
     bytes.iter().fold(from, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The same whenever the same trace is judged by the same rules.
-fn id(rule: &Rule, entity: Entity, since_ns: u64) -> u64 {
-    let mut hash = fnv1a(rule.name.as_bytes(), FNV_BASIS);
-    hash = fnv1a(&[entity.scope as u8], hash);
-    hash = fnv1a(&entity.row.to_le_bytes(), hash);
-    hash = fnv1a(&entity.generation.to_le_bytes(), hash);
-    fnv1a(&since_ns.to_le_bytes(), hash)
+/// Names a rule on what it is about, in every process alike.
+pub(super) fn series(rule: &Rule, about: u64) -> u64 {
+    fnv1a(rule.name.as_bytes(), about)
 }

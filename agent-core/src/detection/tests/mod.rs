@@ -10,8 +10,10 @@ mod every;
 mod harness;
 mod kinds;
 mod life;
-
+mod predictions;
 mod rates;
 mod refusals;
+mod restart;
 mod shipped;
+mod signals;
 mod unusual;

@@ -166,6 +166,7 @@ impl Watch {
         let sign = sign(slot, by, &weighed, is_host, roster);
         let (observed, expected_min, expected_max) = slot.last();
         let sight = Sight {
+            present: 0.0,
             step: if is_firing { Step::Stay } else { Step::Fire },
             observed,
             expected_min,

@@ -5,8 +5,9 @@ use crate::book::Book;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
+use crate::incidents::Desk;
 use crate::notify::Notifier;
-use crate::record_keeper::RecordKeeper;
+use crate::record_keeper::{self, RecordKeeper};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -21,6 +22,7 @@ use bartizan_core::sampling::frame::Entity;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,18 +46,30 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
     let host = host_name(watch.reader());
-    let mut keeper = args.ledger.as_ref().map(|folder| RecordKeeper::open(folder, &host)).transpose()?;
+    let config = watch.reader().config();
+    let folder = record_keeper::folder(args.ledger.as_deref(), &config.ledger);
+    let mut keeper = folder.map(|folder| RecordKeeper::open(&folder, &host, &config.ledger)).transpose()?;
     if let Some(keeper) = &mut keeper {
+        state.set_ledger(keeper.ledger().clone());
         keeper.config(&fingerprint_text(&watch.reader().config()));
         keeper.settle();
     }
-    let output = Output::new(args, Paint::new(common.color), host);
+    let desk = match &keeper {
+        Some(keeper) => Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?)),
+        None => None,
+    };
+    if let Some(desk) = &desk {
+        state.has_incidents(Arc::clone(desk));
+    }
+    let output = Output::new(args, Paint::new(common.color), host)?;
     let mut daemon = Daemon {
         common,
+        ledger_option: args.ledger.as_deref(),
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         keeper,
+        desk,
         output,
         notifier: Notifier::from_environment(),
         viewer: Viewer::default(),
@@ -73,10 +87,13 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
 
 struct Daemon<'a> {
     common: &'a Common,
+    /// `--ledger`.
+    ledger_option: Option<&'a Path>,
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
     keeper: Option<RecordKeeper>,
+    desk: Option<Arc<Desk>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -104,10 +121,11 @@ impl Daemon<'_> {
                     Request::Reload => self.reload()?,
                 }
             }
-            if self.watch.reader().state() == AgentState::Faulted {
+            let has_ledger_died = self.keeper.as_ref().is_some_and(RecordKeeper::has_died);
+            if has_ledger_died || self.watch.reader().state() == AgentState::Faulted {
                 return Err(Failure::new(
                     Code::Software,
-                    "a part of the agent failed on a mistake of ours (its message is above); it watches nothing any more",
+                    "a part of the agent failed on a mistake of ours (its message is above); it cannot go on",
                 ));
             }
             let now = Instant::now();
@@ -149,12 +167,19 @@ impl Daemon<'_> {
         }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
+        if let Some(desk) = &self.desk {
+            desk.tick();
+        }
         if !self.started {
             self.started = true;
             self.output.start(&self.addresses, &reader.host().sources)?;
             self.notifier.ready("watching");
         }
         self.announce_vms(tick.wall_ns)?;
+        if let Some(status) = self.keeper.as_mut().and_then(RecordKeeper::changed) {
+            self.output.ledger(&status, tick.wall_ns)?;
+        }
+        self.state.set_lines_dropped(self.output.dropped());
         if self.output.wants_samples() {
             let view = self.viewer.look(&reader, &self.book.counts());
             self.output.sample(&view)?;
@@ -190,6 +215,10 @@ impl Daemon<'_> {
             for alert in &alerts {
                 keeper.alert(alert);
             }
+            if let Some(desk) = &self.desk {
+                desk.alerts(&alerts);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
         }
         for alert in &alerts {
@@ -209,7 +238,16 @@ impl Daemon<'_> {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
+            if let Some(desk) = &self.desk {
+                desk.findings(&changes, first_run_over);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
+        }
+        if let Some(desk) =
+            self.desk.as_ref().filter(|_| changes.is_empty() && first_run_over && !self.checked)
+        {
+            desk.findings(&[], true);
         }
         for change in changes.iter().filter(|_| self.checked) {
             self.output.finding(change, &board.rules())?;
@@ -224,10 +262,19 @@ impl Daemon<'_> {
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self) -> Result<(), Failure> {
         self.notifier.reloading();
-        match configure(self.common).and_then(|config| self.swap(config)) {
-            Ok(text) => {
+        let taken = configure(self.common).and_then(|config| {
+            // The agent takes it up within a moment, and tells of it then.
+            let (ledger, fingerprint) = (config.ledger.clone(), fingerprint_text(&config));
+            Ok((self.swap(config)?, ledger, fingerprint))
+        });
+        match taken {
+            Ok((text, ledger, fingerprint)) => {
+                if let Some(desk) = &self.desk {
+                    desk.reloaded(self.watch.reader(), self.last_tick == 0);
+                }
                 if let Some(keeper) = &mut self.keeper {
-                    keeper.config(&fingerprint_text(&self.watch.reader().config()));
+                    keeper.reload(&ledger);
+                    keeper.config(&fingerprint);
                     keeper.settle();
                 }
                 self.output.reload(Ok(text))?;
@@ -244,6 +291,7 @@ impl Daemon<'_> {
     }
 
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
+        record_keeper::check_reload(self.keeper.as_ref(), self.ledger_option, &config.ledger)?;
         let fingerprint = fingerprint_text(&config);
         if config == *self.watch.reader().config() {
             self.state.reloaded(self.watch.reader().clone(), fingerprint);
@@ -272,6 +320,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(desk) = self.desk.take() {
+            desk.stop();
+        }
         if let Some(keeper) = self.keeper.take() {
             keeper.stop();
         }

@@ -8,6 +8,7 @@ pub mod live;
 pub mod model;
 pub mod paint;
 pub mod plot;
+pub mod predictions;
 pub mod rates;
 pub mod table;
 pub mod units;
