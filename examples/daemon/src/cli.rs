@@ -101,6 +101,10 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a recorded trace again, by the same code
     Replay(ReplayArgs),
+    /// Explain an alert of a recorded trace: what was seen and what was expected, as a plot
+    ExplainAlert(ExplainAlertArgs),
+    /// Show what other settings would have said about a recorded trace
+    Tune(TuneArgs),
     /// Verify that a ledger is as it was recorded, by its files and a public key alone
     Verify(VerifyArgs),
     /// Look into a ledger by its files: its public key, its records, proofs; or set a damaged one aside
@@ -527,6 +531,42 @@ pub struct RecordArgs {
 pub struct ReplayArgs {
     /// The trace
     pub trace: PathBuf,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan explain-alert`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainAlertArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Which alert, counted from 1 in the order in which `bartizan replay` tells them; lists them when left out
+    #[arg(long, value_name = "N")]
+    pub alert: Option<usize>,
+    /// How much of the time before it is shown; a quarter of it is shown after it
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub window: humantime::Duration,
+    /// Write one HTML page that needs nothing else
+    #[arg(long, requires = "alert", conflicts_with = "json")]
+    pub html: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Try this value of a key of the configuration; several values are tried one after the other [default:
+    /// detection.false_alarms_per_host_week=0.1,1,10,100]
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
+    pub set: Vec<String>,
+    /// Try these rules: a file of configuration that is laid over the trace's own
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// Write JSON lines
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ mod check_config;
 mod claims;
 mod conflicts;
 mod explain;
+mod explain_alert;
 mod generate;
 mod incidents;
 mod ledger;
@@ -18,6 +19,7 @@ mod rules;
 mod run;
 mod show;
 mod sources;
+mod tune;
 mod verify;
 mod vms;
 mod waive;
@@ -59,5 +61,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),
+        Command::ExplainAlert(args) => explain_alert::run(&common, &args),
+        Command::Tune(args) => tune::run(&common, &args),
     }
 }
