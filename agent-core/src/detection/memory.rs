@@ -242,7 +242,7 @@ impl Copy {
 }
 
 /// What a detector is given to go on from: looked up once for each row, when it appears.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recall {
     /// By series.
     entries: Box<[Entry]>,

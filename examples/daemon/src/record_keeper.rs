@@ -8,7 +8,9 @@ use crate::exit::{Code, Failure};
 use crate::view::json;
 use bartizan_core::alerts::Alert;
 use bartizan_core::checks::{Change, RuleSet};
-use bartizan_core::ledger::{Kind, LastRun, Ledger, LedgerError, PAYLOAD_BYTES_MAX, RealDisk, Sizes, Ticket};
+use bartizan_core::ledger::{
+    Disk, Kind, LastRun, Ledger, LedgerError, Opened, PAYLOAD_BYTES_MAX, Sizes, Ticket,
+};
 use bartizan_core::sys::clock::Clock;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -39,7 +41,7 @@ impl RecordKeeper {
     ///
     /// # Errors
     /// When it cannot be opened: an agent that was told to record does not run without.
-    pub fn open(folder: &Path, host: &str) -> Result<Self, Failure> {
+    pub fn open(disk: Arc<dyn Disk>, folder: &Path, host: &str) -> Result<(Self, Opened), Failure> {
         let failure = |error: LedgerError| {
             let code = match error {
                 LedgerError::Damaged { .. } => Code::Data,
@@ -49,7 +51,6 @@ impl RecordKeeper {
             Failure::new(code, format!("the ledger in {}: {error}", folder.display()))
         };
         let origin = format!("bartizan/{host}");
-        let disk = Arc::new(RealDisk::new(folder));
         let (ledger, opened) =
             Ledger::open(disk, Sizes::default(), &origin, Clock::System).map_err(failure)?;
         if let LastRun::Cut { torn_bytes } = opened.last {
@@ -66,12 +67,18 @@ impl RecordKeeper {
         let thread = std::thread::Builder::new().name("ledger".into()).spawn(move || serve(&served, &kicks));
         let thread =
             thread.map_err(|error| Failure::new(Code::Os, format!("no thread for the ledger: {error}")))?;
-        Ok(Self { ledger, kick: Some(kick), thread: Some(thread), last: None })
+        Ok((Self { ledger, kick: Some(kick), thread: Some(thread), last: None }, opened))
     }
 
-    /// Appends an alert, in its tenant's log.
-    pub fn alert(&mut self, alert: &Alert) {
-        self.append(Kind::ALERT, alert.tenant.as_str(), &json::alert(alert));
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Appends an alert, in its tenant's log; whether there was room for it.
+    pub fn alert(&mut self, alert: &Alert) -> bool {
+        self.append(Kind::ALERT, alert.tenant.as_str(), &json::alert(alert))
     }
 
     /// Appends a change of a finding, in its VM's tenant's log.
@@ -80,9 +87,9 @@ impl RecordKeeper {
         self.append(Kind::FINDING, tenant, &json::finding(change, rules));
     }
 
-    /// Appends that a configuration is in force.
-    pub fn config(&mut self, fingerprint: &str) {
-        self.append(Kind::CONFIG, "", &json!({ "config_sha256": fingerprint }));
+    /// Appends something about the agent itself.
+    pub fn note(&mut self, kind: Kind, payload: &Value) {
+        self.append(kind, "", payload);
     }
 
     /// Waits until what was appended is durable, though not for long.
@@ -106,16 +113,17 @@ impl RecordKeeper {
     }
 
     /// What is refused for want of room is counted by the ledger, and recorded.
-    fn append(&mut self, kind: Kind, tenant: &str, payload: &Value) {
+    fn append(&mut self, kind: Kind, tenant: &str, payload: &Value) -> bool {
         let mut text = payload.to_string();
         if text.len() > PAYLOAD_BYTES_MAX {
             // Evidence may be long: that there was something to record is never lost.
             text = json!({ "type": payload["type"], "cut": text.chars().take(1_024).collect::<String>() })
                 .to_string();
         }
-        if let Ok(ticket) = self.ledger.append(kind, tenant, text.as_bytes()) {
-            self.last = Some(ticket);
-        }
+        let ticket = self.ledger.append(kind, tenant, text.as_bytes()).ok();
+        let is_appended = ticket.is_some();
+        self.last = ticket.or_else(|| self.last.take());
+        is_appended
     }
 }
 

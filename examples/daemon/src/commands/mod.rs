@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod begin;
 mod check;
 mod check_config;
 mod explain;

@@ -1,20 +1,21 @@
 //! `bartizan run`: the daemon.
 
+use super::begin::{Begun, Post, begin};
 use super::output::{Output, Summary};
 use crate::book::Book;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
 use crate::notify::Notifier;
-use crate::record_keeper::RecordKeeper;
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
-use crate::view::live::host_name;
+use crate::view::live::host_name_below;
 use crate::view::model::Viewer;
 use crate::view::paint::Paint;
 use crate::watch::{Watch, configure, raise_descriptor_limit};
 use bartizan_core::config::Config;
+use bartizan_core::detection::Recall;
 use bartizan_core::engine::AgentState;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::Entity;
@@ -32,10 +33,14 @@ const LATE_LOOK: Duration = Duration::from_millis(50);
 /// Watches until a signal, or the end of `--duration`.
 pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     let signals = Signals::block()?;
-    let config = configure(common)?;
     raise_descriptor_limit();
+    let mut notifier = Notifier::from_environment();
+    let proc = common.root.as_ref().map_or_else(|| "/proc".into(), |root| root.join("proc"));
+    let mut output = Output::new(args, Paint::new(common.color), host_name_below(&proc));
+    let Some(Begun { watch, post }) = begin(common, args, &signals, &mut notifier, &mut output)? else {
+        return Ok(());
+    };
     let listeners = serve::listeners(&args.serve)?;
-    let watch = Watch::start(config)?;
     let state = Arc::new(State::new(watch.reader().clone(), fingerprint_text(&watch.reader().config())));
     let server = if listeners.is_empty() {
         None
@@ -43,21 +48,14 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         let started = Server::start(listeners, Arc::clone(&state) as Arc<dyn serve::server::Handler>);
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
-    let host = host_name(watch.reader());
-    let mut keeper = args.ledger.as_ref().map(|folder| RecordKeeper::open(folder, &host)).transpose()?;
-    if let Some(keeper) = &mut keeper {
-        keeper.config(&fingerprint_text(&watch.reader().config()));
-        keeper.settle();
-    }
-    let output = Output::new(args, Paint::new(common.color), host);
     let mut daemon = Daemon {
         common,
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
-        keeper,
+        post,
         output,
-        notifier: Notifier::from_environment(),
+        notifier,
         viewer: Viewer::default(),
         book: Book::default(),
         known: HashMap::new(),
@@ -66,6 +64,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         started: false,
         checked: false,
     };
+    daemon.tell_standing()?;
     let end = args.duration.and_then(|duration| Instant::now().checked_add(*duration));
     let why = daemon.watch_until(&signals, end)?;
     daemon.finish(why)
@@ -76,7 +75,8 @@ struct Daemon<'a> {
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
-    keeper: Option<RecordKeeper>,
+    /// Of the active agent of a state folder.
+    post: Option<Post>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -101,7 +101,7 @@ impl Daemon<'_> {
             while let Some(request) = signals.next() {
                 match request {
                     Request::Stop => return Ok("signal"),
-                    Request::Reload => self.reload()?,
+                    Request::Reload { pid, uid } => self.reload(pid, uid)?,
                 }
             }
             if self.watch.reader().state() == AgentState::Faulted {
@@ -147,6 +147,9 @@ impl Daemon<'_> {
         if tick.number == self.last_tick {
             return Ok(());
         }
+        if let Some(post) = &mut self.post {
+            post.advance(&self.watch)?;
+        }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
         if !self.started {
@@ -186,11 +189,13 @@ impl Daemon<'_> {
         if alerts.is_empty() {
             return Ok(());
         }
-        if let Some(keeper) = &mut self.keeper {
+        if let Some(post) = &mut self.post {
             for alert in &alerts {
-                keeper.alert(alert);
+                if post.keeper.alert(alert) {
+                    post.recovery.note_alert(alert);
+                }
             }
-            keeper.settle();
+            post.keeper.settle();
         }
         for alert in &alerts {
             self.book.note(alert);
@@ -205,7 +210,8 @@ impl Daemon<'_> {
         let board = Arc::clone(self.watch.reader().checks());
         let first_run_over = board.state().sweeps > 0;
         let changes = board.take(usize::MAX);
-        if let Some(keeper) = self.keeper.as_mut().filter(|_| !changes.is_empty()) {
+        if let Some(keeper) = self.post.as_mut().map(|post| &mut post.keeper).filter(|_| !changes.is_empty())
+        {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
@@ -221,15 +227,27 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    /// Which configuration is in force, and by whose leave.
+    fn tell_standing(&mut self) -> Result<(), Failure> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let (generation, fallback) = (post.recovery.generation(), post.recovery.fallback());
+        self.state.set_standing(generation, fallback.is_some(), post.lease.token());
+        if let Some(why) = fallback {
+            self.output.fallback(generation, why)?;
+        }
+        Ok(())
+    }
+
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
-    fn reload(&mut self) -> Result<(), Failure> {
+    fn reload(&mut self, pid: u32, uid: u32) -> Result<(), Failure> {
         self.notifier.reloading();
         match configure(self.common).and_then(|config| self.swap(config)) {
             Ok(text) => {
-                if let Some(keeper) = &mut self.keeper {
-                    keeper.config(&fingerprint_text(&self.watch.reader().config()));
-                    keeper.settle();
+                if let Some(post) = &mut self.post {
+                    let who = format!("SIGHUP of process {pid} (uid {uid})");
+                    post.config(&self.watch.reader().config(), &who);
                 }
+                self.tell_standing()?;
                 self.output.reload(Ok(text))?;
             }
             Err(failure) => {
@@ -254,10 +272,14 @@ impl Daemon<'_> {
             return Ok("the configuration was loaded again and is in force");
         }
         // Limits and roots are fixed when an agent is made: a new one takes over once it runs.
-        let watch = Watch::start(config)?;
+        let watch = Watch::prepare(config)?;
         // What the old agent had still to say is said before it goes.
+        self.watch.stop();
         self.take_alerts()?;
+        let before = self.watch.reader().alerts().accounting();
         self.watch = watch;
+        self.watch.go_on_from(before, Recall::default())?;
+        self.watch.begin()?;
         self.state.reloaded(self.watch.reader().clone(), fingerprint);
         self.last_tick = 0;
         self.viewer = Viewer::default();
@@ -272,8 +294,8 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
-        if let Some(keeper) = self.keeper.take() {
-            keeper.stop();
+        if let Some(post) = self.post.take() {
+            post.stop(&self.watch);
         }
         let reader = self.watch.reader();
         let missed = bartizan_core::sampling::metrics::agent::TICKS_MISSED;

@@ -113,6 +113,8 @@ pub fn alert(alert: &Alert) -> Value {
         "type": "alert",
         "id": format!("{:016x}", alert.id),
         "sequence": alert.sequence,
+        "series": format!("{:016x}", alert.series),
+        "since_mono_ns": alert.since_mono_ns,
         "time": units::rfc3339(alert.at_wall_ns),
         "tick": alert.tick,
         "state": match alert.state {
