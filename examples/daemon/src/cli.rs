@@ -285,6 +285,9 @@ pub struct CheckConfigArgs {
     /// Print the effective configuration
     #[arg(long)]
     pub print: bool,
+    /// Also list the generations that were in force, as the ledger in this folder tells them
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// `bartizan record`.

@@ -3,7 +3,7 @@
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
 use crate::watch::Watch;
-use bartizan_core::alerts::{Accounting, Alert, Recovered};
+use bartizan_core::alerts::{Accounting, Alert, Recovered, Severity};
 use bartizan_core::config::Config;
 use bartizan_core::detection::{Memory, Recall};
 use bartizan_core::engine::Reader;
@@ -171,6 +171,11 @@ impl Recovery {
     /// An alert was appended.
     pub fn note_alert(&mut self, alert: &Alert) {
         self.memory.note(alert);
+    }
+
+    /// Alerts that were told and not resolved yet.
+    pub fn open_alerts(&self) -> impl Iterator<Item = (u64, Severity)> {
+        self.memory.open_alerts()
     }
 
     /// The generation in force.

@@ -53,7 +53,7 @@ pub struct Standby<'a> {
 /// [`Code::Unavailable`] when another process is.
 pub fn take_post(folder: &Path) -> Result<Arc<Lease>, Failure> {
     let watcher = watcher(folder)?;
-    match try_take(folder, watcher)? {
+    match try_take(folder, watcher, own_start_ticks())? {
         Ok(lease) => Ok(Arc::new(lease)),
         Err(watcher) => {
             let by = watcher.holder().ok().flatten();
@@ -82,9 +82,10 @@ impl Standby<'_> {
         let mut watcher = watcher(self.folder)?;
         let mut active: Option<Active> = None;
         let mut looks = 0;
+        let start_ticks = own_start_ticks();
         loop {
             let began = Instant::now();
-            watcher = match try_take(self.folder, watcher)? {
+            watcher = match try_take(self.folder, watcher, start_ticks)? {
                 Ok(lease) => return Ok(Waited::Active(Arc::new(lease), began)),
                 Err(watcher) => watcher,
             };
@@ -209,12 +210,11 @@ fn failure(folder: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Code::Io, format!("the lease in {}: {error}", folder.display()))
 }
 
-fn try_take(folder: &Path, watcher: Watcher) -> Result<Result<Lease, Watcher>, Failure> {
-    let this = std::process::id();
+fn try_take(folder: &Path, watcher: Watcher, start_ticks: u64) -> Result<Result<Lease, Watcher>, Failure> {
     let holder = watcher.holder().map_err(|error| failure(folder, &error))?;
     let who = Who {
-        pid: this,
-        start_ticks: i32::try_from(this).ok().and_then(start_ticks).unwrap_or(0),
+        pid: std::process::id(),
+        start_ticks,
         // The file knows, unless it is new or was damaged.
         token_min: if holder.is_some() { 0 } else { token_recorded(folder) },
         now_wall_ns: Clock::System.wall_ns(),
@@ -234,6 +234,10 @@ fn token_recorded(folder: &Path) -> u64 {
         }
     });
     token
+}
+
+fn own_start_ticks() -> u64 {
+    i32::try_from(std::process::id()).ok().and_then(start_ticks).unwrap_or(0)
 }
 
 fn start_ticks(pid: i32) -> Option<u64> {

@@ -231,6 +231,10 @@ impl Daemon<'_> {
     fn tell_standing(&mut self) -> Result<(), Failure> {
         let Some(post) = &self.post else { return Ok(()) };
         let (generation, fallback) = (post.recovery.generation(), post.recovery.fallback());
+        if !self.started {
+            self.book.carry(post.recovery.open_alerts());
+            self.book.publish(&self.state);
+        }
         self.state.set_standing(generation, fallback.is_some(), post.lease.token());
         if let Some(why) = fallback {
             self.output.fallback(generation, why)?;
@@ -241,11 +245,13 @@ impl Daemon<'_> {
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self, pid: u32, uid: u32) -> Result<(), Failure> {
         self.notifier.reloading();
-        match configure(self.common).and_then(|config| self.swap(config)) {
-            Ok(text) => {
+        let loaded = configure(self.common);
+        match loaded.and_then(|config| Ok((self.swap(config.clone())?, config))) {
+            Ok((text, config)) => {
                 if let Some(post) = &mut self.post {
                     let who = format!("SIGHUP of process {pid} (uid {uid})");
-                    post.config(&self.watch.reader().config(), &who);
+                    // The planner takes it up in a moment: what the agent says is in force may still be the old one.
+                    post.config(&config, &who);
                 }
                 self.tell_standing()?;
                 self.output.reload(Ok(text))?;
