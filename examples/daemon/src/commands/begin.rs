@@ -34,11 +34,11 @@ pub(super) struct Post {
 pub(super) fn begin(
     common: &Common,
     args: &RunArgs,
+    mut loaded: Result<Config, Failure>,
     signals: &Signals,
     notifier: &mut Notifier,
     output: &mut Output,
 ) -> Result<Option<Begun>, Failure> {
-    let mut loaded = configure(common);
     let Some(folder) = &args.ledger else {
         return Ok(Some(Begun { watch: Watch::start(loaded?)?, post: None }));
     };
@@ -85,6 +85,16 @@ pub(super) fn begin(
     Ok(Some(begun))
 }
 
+/// The host's name, which also names its ledger.
+pub(super) fn host_of(common: &Common, loaded: &Result<Config, Failure>) -> String {
+    let proc = match (loaded, &common.root) {
+        (Ok(config), _) => config.roots.proc.clone(),
+        (Err(_), Some(root)) => root.join("proc"),
+        (Err(_), None) => "/proc".into(),
+    };
+    host_name_below(&proc)
+}
+
 fn take_over(
     common: &Common,
     args: &RunArgs,
@@ -93,8 +103,7 @@ fn take_over(
     prepared: Option<Watch>,
     lease: Arc<Lease>,
 ) -> Result<Begun, Failure> {
-    let proc = common.root.as_ref().map_or_else(|| "/proc".into(), |root| root.join("proc"));
-    let host = host_name_below(&proc);
+    let host = host_of(common, &loaded);
     let disk: Arc<dyn Disk> = Arc::new(FencedDisk::new(Arc::new(RealDisk::new(folder)), Arc::clone(&lease)));
     let (mut keeper, opened) = RecordKeeper::open(Arc::clone(&disk), folder, &host)?;
     let mut recovery = Recovery::open(disk, keeper.ledger(), opened.first)?;

@@ -1,6 +1,6 @@
 //! `bartizan run`: the daemon.
 
-use super::begin::{Begun, Post, begin};
+use super::begin::{Begun, Post, begin, host_of};
 use super::output::{Output, Summary};
 use crate::book::Book;
 use crate::cli::{Common, RunArgs};
@@ -10,7 +10,6 @@ use crate::notify::Notifier;
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
-use crate::view::live::host_name_below;
 use crate::view::model::Viewer;
 use crate::view::paint::Paint;
 use crate::watch::{Watch, configure, raise_descriptor_limit};
@@ -35,9 +34,9 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     let signals = Signals::block()?;
     raise_descriptor_limit();
     let mut notifier = Notifier::from_environment();
-    let proc = common.root.as_ref().map_or_else(|| "/proc".into(), |root| root.join("proc"));
-    let mut output = Output::new(args, Paint::new(common.color), host_name_below(&proc));
-    let Some(Begun { watch, post }) = begin(common, args, &signals, &mut notifier, &mut output)? else {
+    let loaded = configure(common);
+    let mut output = Output::new(args, Paint::new(common.color), host_of(common, &loaded));
+    let Some(Begun { watch, post }) = begin(common, args, loaded, &signals, &mut notifier, &mut output)? else {
         return Ok(());
     };
     let listeners = serve::listeners(&args.serve)?;
@@ -278,14 +277,17 @@ impl Daemon<'_> {
             return Ok("the configuration was loaded again and is in force");
         }
         // Limits and roots are fixed when an agent is made: a new one takes over once it runs.
-        let watch = Watch::prepare(config)?;
+        let mut watch = Watch::prepare(config)?;
         // What the old agent had still to say is said before it goes.
         self.watch.stop();
         self.take_alerts()?;
         let before = self.watch.reader().alerts().accounting();
+        watch.go_on_from(before, Recall::default())?;
+        if let Err(failure) = watch.begin() {
+            self.watch.begin()?;
+            return Err(failure);
+        }
         self.watch = watch;
-        self.watch.go_on_from(before, Recall::default())?;
-        self.watch.begin()?;
         self.state.reloaded(self.watch.reader().clone(), fingerprint);
         self.last_tick = 0;
         self.viewer = Viewer::default();
