@@ -27,8 +27,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),
+    ("coordination: whose claims prevail", &["coordination"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
+    ("incidents: alerts and findings become incidents", &["incidents"]),
+    ("response: what is done about it, and how it is taken back", &["response"]),
     ("engine: the only one that knows the order", &["engine"]),
     ("trace: reads an engine beside its host, and replays what it saw", &["trace"]),
 ];

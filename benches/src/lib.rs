@@ -6,6 +6,7 @@
 pub mod chart;
 pub mod cpu;
 pub mod evaluate;
+pub mod faults;
 pub mod http;
 pub mod peers;
 pub mod report;

@@ -18,6 +18,7 @@ pub const TARGETS: &[Target] = &[
     ("host_files", host_files),
     ("host_layout", host_layout),
     ("http_request", http_request),
+    ("http_answer", http_answer),
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
     ("firecracker_metrics", monitors::firecracker),
@@ -29,9 +30,11 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("bpf_objects", bartizan_core::sys::bpf::fuzz),
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("incident_records", bartizan_core::incidents::fuzzing::records),
     ("ledger_segment", ledger::segment),
     ("ledger_checkpoint", ledger::checkpoint),
     ("ledger_proof", ledger::proof),
@@ -59,7 +62,18 @@ pub const TARGETS: &[Target] = &[
     ("checks_rules", check_rules),
     ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
+    ("playbooks", playbooks),
 ];
+
+/// Playbooks: what is refused says where.
+fn playbooks(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(mistakes) =
+        bartizan_core::response::playbook::parse(std::path::Path::new("playbooks.toml"), &text)
+    {
+        assert!(!mistakes.is_empty() && mistakes.iter().all(|mistake| !mistake.message.is_empty()));
+    }
+}
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
 ///
@@ -147,16 +161,29 @@ pub fn vmm_cmdline(data: &[u8]) {
 
 /// The daemon's HTTP requests: more bytes never turn a request into another one.
 pub fn http_request(data: &[u8]) {
-    use bartizan_daemon::serve::http::{HEAD_BYTES_MAX, Parsed, parse};
+    use bartizan_daemon::serve::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
     let whole = parse(data);
     if whole == Parsed::Incomplete {
-        assert!(data.len() < HEAD_BYTES_MAX, "an endless request is refused");
+        assert!(data.len() < HEAD_BYTES_MAX + BODY_BYTES_MAX, "an endless request is refused");
     }
     if let Parsed::Request(request) = &whole {
         assert!(request.path.starts_with('/') && !request.path.contains('?'));
         let more = [data, b"GET / HTTP/1.1\r\n\r\n"].concat();
         assert_eq!(parse(&more), whole, "what follows a request is not looked at");
         let _ = bartizan_daemon::serve::openmetrics::Format::negotiate(&request.accept);
+    }
+}
+
+/// What a receiver of incidents answers: more bytes never turn an answer into another status.
+///
+/// # Panics
+/// When they do: that is what the fuzzer looks for.
+pub fn http_answer(data: &[u8]) {
+    use bartizan_daemon::deliver::post::{Answer, parse};
+    if let Answer::Status(status, body) = parse(data) {
+        assert!(status < 1_000 && !(100..200).contains(&status) && body.len() <= 768);
+        let more = [data, b" and more"].concat();
+        assert!(matches!(parse(&more), Answer::Status(again, _) if again == status));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Alerts leave the agent through one bounded ring whose accounts always balance.
 
 mod accounting;
+pub mod json;
 mod recovered;
 mod ring;
 pub mod severity;
@@ -56,6 +57,10 @@ pub struct Alert {
     pub expected_min: f64,
     /// Upper end of what was expected; infinity when there is none.
     pub expected_max: f64,
+    /// How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+    pub tail_probability: f64,
+    /// How many signs speak for it; 1 for rules that look at one thing.
+    pub signs: u32,
     /// When the condition began, `CLOCK_MONOTONIC` nanoseconds.
     pub since_mono_ns: u64,
     /// When the alert was made, `CLOCK_REALTIME` nanoseconds since the epoch.

@@ -180,6 +180,8 @@ mod tests {
             observed: 0.0,
             expected_min: 0.0,
             expected_max: 0.0,
+            tail_probability: 1.0,
+            signs: 1,
             since_mono_ns: 0,
             at_wall_ns: 0,
             tick: 0,

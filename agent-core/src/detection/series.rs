@@ -101,6 +101,11 @@ impl Series {
         self.flags &= !ANNOUNCED;
     }
 
+    /// Fires now, whatever its samples said.
+    pub(super) fn fire(&mut self, since_ns: u64, at_ns: u64) {
+        (self.phase, self.since_ns, self.at_ns, self.counted_ns) = (FIRING, since_ns, at_ns, 0);
+    }
+
     /// Takes the stamp of a sample; `None` when it is none that was not judged already, else the time since the one
     /// before, or 0 when that does not count.
     pub(super) fn advance(&mut self, at_ns: u64, patience: &Patience) -> Option<u64> {

@@ -8,6 +8,7 @@ use crate::detection::{self, Detector};
 use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::host::{HostLabels, Inventory};
+use crate::sampling::vm::bpf::Bpf;
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub(super) struct Directory {
     pub(super) copied: Mutex<Option<detection::Copy>>,
     /// All series that the rules in force may watch.
     pub(super) series: AtomicUsize,
+    pub(super) bpf: Arc<Bpf>,
 }
 
 impl Directory {
@@ -60,6 +62,7 @@ impl Directory {
         wake: Arc<EventFd>,
         wakes: Arc<Wakes>,
         checks_wake: EventFd,
+        bpf: Arc<Bpf>,
     ) -> Self {
         Self {
             config: RwLock::new(config),
@@ -78,6 +81,7 @@ impl Directory {
             copy_wanted: AtomicBool::new(false),
             copied: Mutex::default(),
             series: AtomicUsize::new(0),
+            bpf,
         }
     }
 

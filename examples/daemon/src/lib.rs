@@ -11,10 +11,13 @@
 pub mod book;
 pub mod cli;
 pub mod commands;
+pub mod deliver;
 pub mod exit;
 pub mod files;
+pub mod incidents;
 pub mod logger;
 pub mod notify;
+pub mod outlet;
 pub mod record_keeper;
 pub mod recovery;
 pub mod serve;

@@ -6,6 +6,7 @@ use bartizan_core::alerts::Accounting;
 use bartizan_core::config::{Config, Roots};
 use bartizan_core::detection::{Copy, Recall};
 use bartizan_core::engine::{Agent, Reader, RunnerError};
+use bartizan_core::sys::capability;
 use bartizan_core::sys::clock::Clock;
 use log::warn;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -77,7 +78,13 @@ impl Watch {
     /// # Errors
     /// When it cannot be made.
     pub fn prepare(config: Config) -> Result<Self, Failure> {
-        Ok(Self { agent: Agent::new(config, Clock::System)? })
+        let agent = Agent::new(config, Clock::System)?;
+        // The agent's programs are in the kernel: nothing else of the daemon's shall get there. Its threads are started
+        // later, and have no more than this one.
+        if let Err(errno) = capability::give_up(capability::BPF) {
+            warn!("CAP_BPF could not be given up: {errno}");
+        }
+        Ok(Self { agent })
     }
 
     /// Starts its threads.

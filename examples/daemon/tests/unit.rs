@@ -137,9 +137,13 @@ fn the_units_filter_allows_every_system_call_the_daemon_makes() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("calls");
     let socket = folder.path().join("metrics.sock");
+    // As the unit does it.
+    assert!(unit.lines().any(|line| line == "StateDirectory=bartizan"));
+    let state = folder.path().join("state");
     let output = Command::new("strace")
         .args(["-f", "-qq", "-e", "signal=none", "-o"])
         .arg(&log)
+        .env("STATE_DIRECTORY", &state)
         .arg(env!("CARGO_BIN_EXE_bartizan"))
         .args(["run", "--quiet", "--interval", "100ms", "--duration", "3s", "--socket"])
         .arg(&socket)
@@ -157,6 +161,7 @@ fn the_units_filter_allows_every_system_call_the_daemon_makes() {
         })
         .collect();
     assert!(made.contains("pread64") || made.contains("read"), "{made:?}");
+    assert!(made.contains("fdatasync") && state.join("ledger/logs/host/checkpoint").exists(), "{made:?}");
     let refused: Vec<_> =
         made.difference(&allowed).filter(|call| !DOES_WITHOUT.contains(&call.as_str())).collect();
     assert!(refused.is_empty(), "the unit would refuse {refused:?}");

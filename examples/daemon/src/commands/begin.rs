@@ -4,17 +4,17 @@ use super::output::Output;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::notify::Notifier;
-use crate::record_keeper::RecordKeeper;
+use crate::record_keeper::{self, RecordKeeper};
 use crate::recovery::Recovery;
 use crate::signals::Signals;
 use crate::standby::{Standby, Waited, take_post};
 use crate::view::live::host_name_below;
 use crate::watch::{Watch, configure};
-use bartizan_core::config::Config;
+use bartizan_core::config::{self, Config};
 use bartizan_core::ledger::{Disk, Kind, RealDisk};
 use bartizan_core::recovery::lease::{FencedDisk, Holder, Lease};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A daemon that can begin to watch.
@@ -39,9 +39,15 @@ pub(super) fn begin(
     notifier: &mut Notifier,
     output: &mut Output,
 ) -> Result<Option<Begun>, Failure> {
-    let Some(folder) = &args.ledger else {
+    let Some(folder) = folder_of(args, &loaded) else {
+        if args.standby {
+            let cure =
+                "--standby needs a ledger: name its folder with --ledger, or [ledger] in the configuration";
+            return Err(Failure::new(Code::Usage, cure));
+        }
         return Ok(Some(Begun { watch: Watch::start(loaded?)?, post: None }));
     };
+    let folder = folder.as_path();
     let mut prepared = None;
     let (lease, took_over) = if args.standby {
         let fence_after = args.fence_after.filter(|after| !after.is_zero());
@@ -85,6 +91,16 @@ pub(super) fn begin(
     Ok(Some(begun))
 }
 
+/// Where the ledger is, which is the state folder.
+fn folder_of(args: &RunArgs, loaded: &Result<Config, Failure>) -> Option<PathBuf> {
+    record_keeper::folder(args.ledger.as_deref(), &ledger_of(loaded))
+}
+
+/// How the ledger is kept; as by default where the configuration is wrong.
+fn ledger_of(loaded: &Result<Config, Failure>) -> config::Ledger {
+    loaded.as_ref().map(|config| config.ledger.clone()).unwrap_or_default()
+}
+
 /// The host's name, which also names its ledger.
 pub(super) fn host_of(common: &Common, loaded: &Result<Config, Failure>) -> String {
     let proc = match (loaded, &common.root) {
@@ -105,7 +121,7 @@ fn take_over(
 ) -> Result<Begun, Failure> {
     let host = host_of(common, &loaded);
     let disk: Arc<dyn Disk> = Arc::new(FencedDisk::new(Arc::new(RealDisk::new(folder)), Arc::clone(&lease)));
-    let (mut keeper, opened) = RecordKeeper::open(Arc::clone(&disk), folder, &host)?;
+    let (mut keeper, opened) = RecordKeeper::open(Arc::clone(&disk), folder, &host, &ledger_of(&loaded))?;
     let mut recovery = Recovery::open(disk, keeper.ledger(), opened.first)?;
     let config = recovery.choose(loaded, args.strict_config)?;
     let mut watch = match prepared.filter(|watch| *watch.reader().config() == config) {

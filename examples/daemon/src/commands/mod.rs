@@ -5,6 +5,8 @@ mod check;
 mod check_config;
 mod explain;
 mod generate;
+mod incidents;
+mod ledger;
 pub mod metrics;
 mod output;
 mod record;
@@ -39,10 +41,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check(args) => check::run(&common, &args),
         Command::Explain(args) => explain::run(&common, &args),
         Command::Waive(args) => waive::run(&common, &args),
+        Command::Incidents(args) => incidents::list(&common, &args),
+        Command::Incident(command) => incidents::one(&common, &command),
+        Command::Silence(command) => incidents::silence(&common, &command),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
         Command::Top(args) => crate::top::run(&common, &args),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),

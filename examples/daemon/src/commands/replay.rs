@@ -5,6 +5,7 @@ use crate::exit::{Code, Failure};
 use crate::view::json;
 use crate::view::live::alert_line;
 use crate::view::paint::Paint;
+use crate::view::predictions;
 use crate::watch::configure;
 use bartizan_core::trace::{Replayed, Tail, TraceError, replay};
 use serde_json::json;
@@ -44,10 +45,12 @@ pub(super) fn run(common: &Common, args: &ReplayArgs) -> Result<(), Failure> {
             "end": end(&replayed.tail),
             "metrics_unknown": replayed.metrics_unknown,
             "alerts": json::accounts(&replayed.accounting),
+            "predictions": predictions::json(&replayed.predictions),
         });
         writeln!(out, "{summary}")?;
     } else {
         writeln!(out, "{}", summary(&replayed))?;
+        predictions::write(&mut out, &replayed.predictions, paint)?;
     }
     out.flush()?;
     Ok(())

@@ -6,10 +6,13 @@ use crate::book::Book;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
+use crate::incidents::Desk;
 use crate::notify::Notifier;
+use crate::record_keeper;
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
+use crate::view::live::host_name_below;
 use crate::view::model::Viewer;
 use crate::view::paint::Paint;
 use crate::watch::{Watch, configure, raise_descriptor_limit};
@@ -21,6 +24,7 @@ use bartizan_core::sampling::frame::Entity;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,8 +39,9 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     raise_descriptor_limit();
     let mut notifier = Notifier::from_environment();
     let loaded = configure(common);
-    let mut output = Output::new(args, Paint::new(common.color), host_of(common, &loaded));
-    let Some(Begun { watch, post }) = begin(common, args, loaded, &signals, &mut notifier, &mut output)? else {
+    let mut output = Output::new(args, Paint::new(common.color), host_of(common, &loaded))?;
+    let Some(Begun { watch, post }) = begin(common, args, loaded, &signals, &mut notifier, &mut output)?
+    else {
         return Ok(());
     };
     let listeners = serve::listeners(&args.serve)?;
@@ -47,12 +52,25 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         let started = Server::start(listeners, Arc::clone(&state) as Arc<dyn serve::server::Handler>);
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
+    let host = host_name_below(&watch.reader().config().roots.proc);
+    let desk = match &post {
+        Some(Post { keeper, .. }) => {
+            state.set_ledger(keeper.ledger().clone());
+            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
+        }
+        None => None,
+    };
+    if let Some(desk) = &desk {
+        state.has_incidents(Arc::clone(desk));
+    }
     let mut daemon = Daemon {
         common,
+        ledger_option: args.ledger.as_deref(),
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         post,
+        desk,
         output,
         notifier,
         viewer: Viewer::default(),
@@ -71,11 +89,14 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
 
 struct Daemon<'a> {
     common: &'a Common,
+    /// `--ledger`.
+    ledger_option: Option<&'a Path>,
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
     /// Of the active agent of a state folder.
     post: Option<Post>,
+    desk: Option<Arc<Desk>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -103,10 +124,11 @@ impl Daemon<'_> {
                     Request::Reload { pid, uid } => self.reload(pid, uid)?,
                 }
             }
-            if self.watch.reader().state() == AgentState::Faulted {
+            let has_ledger_died = self.post.as_ref().is_some_and(|post| post.keeper.has_died());
+            if has_ledger_died || self.watch.reader().state() == AgentState::Faulted {
                 return Err(Failure::new(
                     Code::Software,
-                    "a part of the agent failed on a mistake of ours (its message is above); it watches nothing any more",
+                    "a part of the agent failed on a mistake of ours (its message is above); it cannot go on",
                 ));
             }
             let now = Instant::now();
@@ -151,12 +173,19 @@ impl Daemon<'_> {
         }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
+        if let Some(desk) = &self.desk {
+            desk.tick();
+        }
         if !self.started {
             self.started = true;
             self.output.start(&self.addresses, &reader.host().sources)?;
             self.notifier.ready("watching");
         }
         self.announce_vms(tick.wall_ns)?;
+        if let Some(status) = self.post.as_mut().and_then(|post| post.keeper.changed()) {
+            self.output.ledger(&status, tick.wall_ns)?;
+        }
+        self.state.set_lines_dropped(self.output.dropped());
         if self.output.wants_samples() {
             let view = self.viewer.look(&reader, &self.book.counts());
             self.output.sample(&view)?;
@@ -194,6 +223,10 @@ impl Daemon<'_> {
                     post.recovery.note_alert(alert);
                 }
             }
+            if let Some(desk) = &self.desk {
+                desk.alerts(&alerts);
+                post.keeper.wait_for(desk.take_last());
+            }
             post.keeper.settle();
         }
         for alert in &alerts {
@@ -214,7 +247,16 @@ impl Daemon<'_> {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
+            if let Some(desk) = &self.desk {
+                desk.findings(&changes, first_run_over);
+                keeper.wait_for(desk.take_last());
+            }
             keeper.settle();
+        }
+        if let Some(desk) =
+            self.desk.as_ref().filter(|_| changes.is_empty() && first_run_over && !self.checked)
+        {
+            desk.findings(&[], true);
         }
         for change in changes.iter().filter(|_| self.checked) {
             self.output.finding(change, &board.rules())?;
@@ -247,8 +289,12 @@ impl Daemon<'_> {
         let loaded = configure(self.common);
         match loaded.and_then(|config| Ok((self.swap(config.clone())?, config))) {
             Ok((text, config)) => {
+                if let Some(desk) = &self.desk {
+                    desk.reloaded(self.watch.reader(), self.last_tick == 0);
+                }
                 if let Some(post) = &mut self.post {
                     let who = format!("SIGHUP of process {pid} (uid {uid})");
+                    post.keeper.reload(&config.ledger);
                     // The planner takes it up in a moment: what the agent says is in force may still be the old one.
                     post.config(&config, &who);
                 }
@@ -267,6 +313,11 @@ impl Daemon<'_> {
     }
 
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
+        record_keeper::check_reload(
+            self.post.as_ref().map(|post| &post.keeper),
+            self.ledger_option,
+            &config.ledger,
+        )?;
         let fingerprint = fingerprint_text(&config);
         if config == *self.watch.reader().config() {
             self.state.reloaded(self.watch.reader().clone(), fingerprint);
@@ -302,6 +353,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(desk) = self.desk.take() {
+            desk.stop();
+        }
         if let Some(post) = self.post.take() {
             post.stop(&self.watch);
         }

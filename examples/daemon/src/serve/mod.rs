@@ -1,15 +1,19 @@
 //! What others ask over HTTP: `/metrics`, `/healthz`, `/readyz`.
 
 pub mod http;
+mod incidents;
 pub mod labels;
+pub mod ledger;
 pub mod openmetrics;
 pub mod server;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Code, Failure};
+use crate::incidents::{Desk, answer};
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
+use bartizan_core::ledger::Ledger;
 use bartizan_core::sampling::metrics::Scope;
 use http::{Body, Request, Response, Status};
 use log::{info, warn};
@@ -17,11 +21,11 @@ use openmetrics::{Exposition, FamilyKind, Format, write_family};
 use server::{Handler, Listener};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Where the Unix socket is when nothing else is said.
-const SOCKET_DEFAULT: &str = "/run/bartizan/metrics.sock";
+pub const SOCKET_DEFAULT: &str = "/run/bartizan/metrics.sock";
 /// A sampler that has not finished a tick for so many intervals is not ready.
 const FRESH_INTERVALS: u64 = 3;
 
@@ -37,6 +41,10 @@ pub struct State {
     is_fallback: AtomicBool,
     alerts_active: [AtomicU64; 3],
     answers: [AtomicU64; Status::ALL.len()],
+    ledger: Mutex<Option<Ledger>>,
+    lines_dropped: AtomicU64,
+    /// There from when the ledger was opened, if there is one.
+    desk: OnceLock<Arc<Desk>>,
 }
 
 impl State {
@@ -54,6 +62,9 @@ impl State {
             is_fallback: AtomicBool::new(false),
             alerts_active: Default::default(),
             answers: Default::default(),
+            ledger: Mutex::default(),
+            lines_dropped: AtomicU64::new(0),
+            desk: OnceLock::new(),
         }
     }
 
@@ -62,6 +73,12 @@ impl State {
         self.generation.store(generation, Relaxed);
         self.is_fallback.store(is_fallback, Relaxed);
         self.token.store(token, Relaxed);
+    }
+
+    /// Incidents are there.
+    pub fn has_incidents(&self, desk: Arc<Desk>) {
+        // Opened once, by the daemon: a second one would be a mistake, and changes nothing.
+        let _ = self.desk.set(desk);
     }
 
     /// A new configuration is in force.
@@ -80,6 +97,16 @@ impl State {
     /// Alerts that fire now, of one severity.
     pub fn set_alerts_active(&self, severity: Severity, count: u64) {
         self.alerts_active[severity as usize - 1].store(count, Relaxed);
+    }
+
+    /// What is said is recorded there.
+    pub fn set_ledger(&self, ledger: Ledger) {
+        *lock(&self.ledger) = Some(ledger);
+    }
+
+    /// Lines that were not written since the start, because nobody read them.
+    pub fn set_lines_dropped(&self, count: u64) {
+        self.lines_dropped.store(count, Relaxed);
     }
 
     fn reader(&self) -> Reader {
@@ -193,6 +220,14 @@ impl State {
             })
             .collect();
         family("bartizan_http_answers", Counter, "", "HTTP answers given, by status.", &answers);
+        let dropped = [(String::new(), self.lines_dropped.load(Relaxed).to_string())];
+        let help = "Lines that were not written to standard output, because nobody read them.";
+        family("bartizan_output_dropped_lines", Counter, "", help, &dropped);
+        if let Some(desk) = self.desk.get() {
+            for (name, kind, help, samples) in incidents::families(desk) {
+                family(name, kind, "", help, &samples);
+            }
+        }
         if let Some(resident) = resident_bytes() {
             family(
                 "bartizan_process_resident_memory_bytes",
@@ -202,12 +237,21 @@ impl State {
                 &[(String::new(), resident.to_string())],
             );
         }
+        if let Some(ledger) = &*lock(&self.ledger) {
+            out.push_str(&ledger::families(format, &ledger.status()));
+        }
         out
     }
 }
 
 impl Handler for State {
     fn answer(&self, request: &Request) -> Response {
+        if let Some(answered) = answer(self.desk.get().map(Arc::as_ref), request) {
+            return answered;
+        }
+        if request.is_post {
+            return Response::refusal(Status::MethodNotAllowed);
+        }
         match request.path.as_str() {
             "/metrics" => self.metrics(request),
             "/healthz" => Response::text(Status::Ok, "alive\n"),

@@ -18,6 +18,7 @@ pub(super) use built::release;
 pub(super) use dropins::files as drop_ins;
 pub(super) use modules::parameter;
 pub(super) use mounts::{mounts, of_kind};
+pub use persisted::merged as sysctl_layers;
 pub(super) use security::securityfs;
 
 /// Facts about the running kernel.

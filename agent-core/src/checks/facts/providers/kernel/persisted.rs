@@ -42,7 +42,8 @@ pub(super) fn sysctl_d(gather: &Gather, name: &str) -> Found {
     }
 }
 
-fn merged(gather: &Gather) -> Arc<Result<Arc<Merged>, Unavailable>> {
+/// What sysctl.d(5) sets at the next boot, with all that is overridden; or why not all of it could be read.
+pub fn merged(gather: &Gather) -> Arc<Result<Arc<Merged>, Unavailable>> {
     gather.memo("sysctl.d", |gather| {
         let files = dropins::files(gather, "sysctl.d")?;
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, &**text)).collect();

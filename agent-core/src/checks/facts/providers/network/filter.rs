@@ -91,7 +91,10 @@ pub(super) fn tables(gather: &Gather, _: &str) -> Found {
 }
 
 /// All rules of this thread's network namespace.
-pub(super) fn rules(gather: &Gather) -> Result<Arc<Ruleset>, Unavailable> {
+///
+/// # Errors
+/// When the kernel does not tell them, or the host is a recorded one.
+pub fn rules(gather: &Gather) -> Result<Arc<Ruleset>, Unavailable> {
     let told = gather.memo("nftables", |gather| {
         if !gather.host().is_live() {
             return Err(Unavailable::NotExposed("the packet filter is not recorded".to_owned()));

@@ -4,6 +4,8 @@ mod bridges;
 mod filter;
 mod taps;
 
+pub use filter::rules as packet_filter;
+
 use super::{Provider, Read, Refresh};
 
 /// Facts about the network.
