@@ -219,6 +219,7 @@ pub(super) fn blank(rule: &Rule, subject: &Subject, since_ns: u64, tick: Tick) -
     Alert {
         id: alert_id(series, since_ns),
         series,
+        is_repeat: false,
         sequence: 0,
         state: AlertState::Firing,
         severity: rule.severity,

@@ -218,7 +218,8 @@ impl Daemon<'_> {
             return Ok(());
         }
         if let Some(post) = &mut self.post {
-            for alert in &alerts {
+            // What a process before told is recorded already; incidents and counts are to know that it goes on.
+            for alert in alerts.iter().filter(|alert| !alert.is_repeat) {
                 if post.keeper.alert(alert) {
                     post.recovery.note_alert(alert);
                 }
@@ -231,7 +232,9 @@ impl Daemon<'_> {
         }
         for alert in &alerts {
             self.book.note(alert);
-            self.output.alert(alert)?;
+            if !alert.is_repeat {
+                self.output.alert(alert)?;
+            }
         }
         self.book.publish(&self.state);
         Ok(())
