@@ -5,6 +5,7 @@
 use bartizan_core::checks::parse as checks;
 use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::ledger::fuzzing as ledger;
+use bartizan_core::recovery::fuzzing as recovery;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 
@@ -38,6 +39,10 @@ pub const TARGETS: &[Target] = &[
     ("ledger_checkpoint", ledger::checkpoint),
     ("ledger_proof", ledger::proof),
     ("ledger_key", ledger::key),
+    ("recovery_snapshot", recovery::snapshot),
+    ("recovery_lease", recovery::lease),
+    ("recovery_generations", recovery::generations),
+    ("recovery_detection", recovery_detection),
     ("etc_kernel", etc::kernel),
     ("etc_drop_ins", etc::drop_ins),
     ("etc_sshd", etc::sshd),
@@ -278,6 +283,18 @@ pub fn host_files(data: &[u8]) {
             next.install(Some(&plan), &mut writer);
             plan = next;
         }
+    }
+}
+
+/// What detectors had learned, as a snapshot has it: what is taken over is written down alike.
+pub fn recovery_detection(data: &[u8]) {
+    use bartizan_core::detection::Memory;
+    use bartizan_core::recovery::Participant;
+    let mut memory = Memory::new(1);
+    if memory.restore(data).is_ok() {
+        let _ = memory.recall();
+        let bytes = memory.snapshot().expect("what was read can be written");
+        Memory::new(1).restore(&bytes).expect("and read again");
     }
 }
 

@@ -217,8 +217,9 @@ pub(super) fn resolves(
 pub(super) fn blank(rule: &Rule, subject: &Subject, since_ns: u64, tick: Tick) -> Alert {
     let series = series(rule, subject.about());
     Alert {
-        id: fnv1a(&since_ns.to_le_bytes(), series),
+        id: alert_id(series, since_ns),
         series,
+        is_repeat: false,
         sequence: 0,
         state: AlertState::Firing,
         severity: rule.severity,
@@ -280,6 +281,11 @@ pub(super) const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 /// FNV-1a, 64 bits: names a condition, guards nothing.
 pub(super) fn fnv1a(bytes: &[u8], from: u64) -> u64 {
     bytes.iter().fold(from, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The same for the firing and the resolving, whichever process tells them.
+pub(super) fn alert_id(series: u64, since_ns: u64) -> u64 {
+    fnv1a(&since_ns.to_le_bytes(), series)
 }
 
 /// Names a rule on what it is about, in every process alike.

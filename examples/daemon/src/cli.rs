@@ -125,6 +125,7 @@ pub enum Command {
 
 /// `bartizan run`.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct RunArgs {
     /// Write JSON lines, on a terminal too
     #[arg(long)]
@@ -139,6 +140,15 @@ pub struct RunArgs {
     /// [default: what the configuration says, or `ledger` in the service's state directory]
     #[arg(long, value_name = "DIR")]
     pub ledger: Option<PathBuf>,
+    /// Wait while another agent is active in this folder, and take over when it ends
+    #[arg(long)]
+    pub standby: bool,
+    /// With --standby: end an active agent that has not sampled for this time, to take over from it; 0s: never
+    #[arg(long, requires = "standby", value_name = "TIME", default_value = "10s")]
+    pub fence_after: Option<humantime::Duration>,
+    /// Do not start with the last good configuration when today's is wrong
+    #[arg(long)]
+    pub strict_config: bool,
     #[command(flatten)]
     /// Where metrics are served.
     pub serve: ServeArgs,
@@ -510,6 +520,9 @@ pub struct CheckConfigArgs {
     /// Print the effective configuration
     #[arg(long)]
     pub print: bool,
+    /// Also list the generations that were in force, as the ledger in this folder tells them
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// `bartizan record`.

@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod ask;
+mod begin;
 mod check;
 mod check_config;
 mod claims;

@@ -189,8 +189,8 @@ impl Desk {
     #[must_use]
     pub fn views(&self) -> Vec<Notice> {
         let inner = self.lock();
-        let ids: Vec<u64> = inner.incidents.all().map(|incident| incident.id).collect();
-        ids.into_iter().filter_map(|id| inner.incidents.view(id)).collect()
+        let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
+        ids.into_iter().filter_map(|id| inner.returning.incidents.view(id)).collect()
     }
 
     /// Takes a step with an incident; done once it is durable.

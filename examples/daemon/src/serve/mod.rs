@@ -37,6 +37,10 @@ pub struct State {
     fingerprint: Mutex<String>,
     reload_successful: AtomicBool,
     reload_at_ns: AtomicI64,
+    /// Generation of the configuration, and fencing token; 0 without a state folder.
+    generation: AtomicU64,
+    token: AtomicU64,
+    is_fallback: AtomicBool,
     alerts_active: [AtomicU64; 3],
     answers: [AtomicU64; Status::ALL.len()],
     ledger: Mutex<Option<Ledger>>,
@@ -56,6 +60,9 @@ impl State {
             fingerprint: Mutex::new(fingerprint),
             reload_successful: AtomicBool::new(true),
             reload_at_ns: AtomicI64::new(loaded_at_ns),
+            generation: AtomicU64::new(0),
+            token: AtomicU64::new(0),
+            is_fallback: AtomicBool::new(false),
             alerts_active: Default::default(),
             answers: Default::default(),
             ledger: Mutex::default(),
@@ -63,6 +70,13 @@ impl State {
             desk: OnceLock::new(),
             responses: OnceLock::new(),
         }
+    }
+
+    /// What is in force in a state folder.
+    pub fn set_standing(&self, generation: u64, is_fallback: bool, token: u64) {
+        self.generation.store(generation, Relaxed);
+        self.is_fallback.store(is_fallback, Relaxed);
+        self.token.store(token, Relaxed);
     }
 
     /// Incidents are there.
@@ -188,6 +202,18 @@ impl State {
             "When the configuration in force was loaded, as Unix time.",
             &[(String::new(), at)],
         );
+        let token = self.token.load(Relaxed);
+        if token > 0 {
+            let number = |number: u64| [(String::new(), number.to_string())];
+            let help = "Generation of the configuration in force.";
+            family("bartizan_config_generation", Gauge, "", help, &number(self.generation.load(Relaxed)));
+            let help =
+                "Whether the last good configuration is in force because the file was wrong at the start.";
+            let is_fallback = u64::from(self.is_fallback.load(Relaxed));
+            family("bartizan_config_fallback", Gauge, "", help, &number(is_fallback));
+            let help = "Fencing token: grows each time another agent becomes the active one.";
+            family("bartizan_lease_token", Gauge, "", help, &number(token));
+        }
         let active: Vec<_> = [Severity::Info, Severity::Warning, Severity::Critical]
             .into_iter()
             .map(|severity| {
