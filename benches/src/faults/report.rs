@@ -29,7 +29,9 @@ pub fn steps(outcomes: &[Outcome]) -> (String, f64, f64) {
         let samples = delays(of.iter().copied(), Fault::ticks_per_sample);
         let ticks = delays(of.iter().copied(), |_| 1);
         let span = |delays: &[f64]| match (delays.first(), delays.last()) {
-            (Some(least), Some(most)) => format!("{} ({least:.0} to {most:.0})", shown(crate::median(delays))),
+            (Some(least), Some(most)) => {
+                format!("{} ({least:.0} to {most:.0})", shown(crate::median(delays)))
+            }
             _ => "-".to_owned(),
         };
         let (name, detected) = (fault.name(), samples.len());
