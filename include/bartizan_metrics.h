@@ -1375,7 +1375,7 @@
 #define BTZ_METRIC_VM_RUN_STATE 6160
 /* vm_balloon_actual_bytes: Memory the balloon leaves to the guest. */
 #define BTZ_METRIC_VM_BALLOON_ACTUAL 6161
-/* vm_monitor_state: What the VMM's monitor did when it was last asked: 1 answered, 2 was silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen. */
+/* vm_monitor_state: What the VMM's monitor did when it was last asked: 1 answered, 2 silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen. */
 #define BTZ_METRIC_VM_MONITOR_STATE 6162
 /* vm_vmm_exits_io_in (counter): Exits the VMM handled for port reads. */
 #define BTZ_METRIC_VM_VMM_EXITS_IO_IN 6163

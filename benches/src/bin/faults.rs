@@ -126,12 +126,7 @@ fn full(
                 }
             }
             let outcome = victims[index].inject(stage, &mut beside(leaks), Duration::from_secs(5))?;
-            println!(
-                "{repetition}: {} {:?} {:?}",
-                outcome.fault.name(),
-                outcome.delay_samples,
-                outcome.rules
-            );
+            println!("{repetition}: {} {:?} {:?}", outcome.fault.name(), outcome.delay_ticks, outcome.rules);
             outcomes.push(outcome);
             let quiet = Duration::from_secs(10 + dice.below(10));
             rest(stage, victims, leaks, dice, quiet)?;

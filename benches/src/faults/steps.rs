@@ -110,6 +110,8 @@ pub struct Victim {
     name: String,
     vm: Vm,
     net: Option<Netns>,
+    /// Injections so far.
+    count: u32,
 }
 
 enum Vm {
@@ -147,7 +149,7 @@ impl Victim {
             }
             Vm::Qemu(Box::new(told(builder.start())?))
         };
-        Ok(Self { fault, name, vm, net })
+        Ok(Self { fault, name, vm, net, count: 0 })
     }
 
     /// What is injected into it.
@@ -176,9 +178,9 @@ impl Victim {
         beside: &mut [&mut dyn Beside],
         settle: Duration,
     ) -> Result<Outcome> {
-        let name = self.name.clone();
         let before =
             if self.fault == Fault::CrashLoop { self.crash_twice(stage, beside)? } else { stage.tick() };
+        let name = self.name.clone();
         let undo = self.begin()?;
         let from_tick = stage.tick();
         let about = |alert: &Alert| {
@@ -206,9 +208,16 @@ impl Victim {
         Ok(outcome)
     }
 
-    /// Two ends that are no series yet; the tick before the first.
+    /// Two ends that are no series yet; the tick before the first. Each time by another name: of a VM that is known to
+    /// end again and again nothing new is said.
     fn crash_twice(&mut self, stage: &mut Stage, beside: &mut [&mut dyn Beside]) -> Result<u64> {
         let before = stage.tick();
+        self.count += 1;
+        let next = format!("{PREFIX}{}-{}", self.fault.name(), self.count);
+        let last = std::mem::replace(&mut self.name, next);
+        self.vm = Vm::Mini(Some(mini(&self.name)?));
+        stage.pass(Duration::from_secs(4), beside, |_| false)?;
+        stage.excuse(&last, before, stage.tick());
         for _ in 0..2 {
             self.vm = Vm::Mini(None);
             stage.pass(Duration::from_secs(2), beside, |_| false)?;
