@@ -46,13 +46,13 @@
 #define BTZ_ABI_MAJOR 0
 
 /* The minor version of the ABI that this header describes: grows with every addition. Since: 0.1 */
-#define BTZ_ABI_MINOR 2
+#define BTZ_ABI_MINOR 3
 
 /*
  * What to pass as `abi`: major * 65536 + minor. A library serves callers of the same major version and of no higher
  * minor version than its own. Since: 0.1
  */
-#define BTZ_ABI_VERSION 2
+#define BTZ_ABI_VERSION 3
 
 /* In a field of btz_options: zero, none, off. (0 there means: leave as it is.) Since: 0.1 */
 #define BTZ_ZERO 4294967295
@@ -69,6 +69,9 @@
 /* Open, read, close. Since: 0.1 */
 #define BTZ_THREAD_TIER_OPEN_EACH 3
 
+/* A program in the kernel that reads all threads of all VMs in one run. Since: 0.1 */
+#define BTZ_THREAD_TIER_BPF 4
+
 /* The cheapest way that works. Since: 0.1 */
 #define BTZ_KVM_TIER_AUTO 1
 
@@ -83,6 +86,9 @@
 
 /* Not at all. Since: 0.1 */
 #define BTZ_KVM_TIER_OFF 5
+
+/* A program in the kernel that reads the counters of all VMs in one run. Since: 0.1 */
+#define BTZ_KVM_TIER_BPF 6
 
 /* It has no threads: the host drives it, or it was stopped. Since: 0.1 */
 #define BTZ_STATE_IDLE 0
@@ -231,6 +237,18 @@
 /* A VM's process is gone. Since: 0.1 */
 #define BTZ_RULE_GONE 6
 
+/* What is unusual for this very row: a sign that is told together with others. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL 7
+
+/* The signs about one VM, or about the host, taken together. Since: 0.3 */
+#define BTZ_RULE_UNUSUAL_TOGETHER 8
+
+/* A resource will be used up. Since: 0.3 */
+#define BTZ_RULE_EXHAUSTION 9
+
+/* A counter that should move has stopped. Since: 0.3 */
+#define BTZ_RULE_STANDSTILL 10
+
 /* The rule makes no sense for this host or VM. Since: 0.2 */
 #define BTZ_VERDICT_NOT_APPLICABLE 1
 
@@ -324,6 +342,99 @@
 /* Everything as one JSON object, as `bartizan explain --json` prints it. Since: 0.2 */
 #define BTZ_CHECK_TEXT_JSON 8
 
+/* How long btz_ledger_free() waits for the ledger's own thread, in milliseconds. Since: 0.3 */
+#define BTZ_LEDGER_FREE_TIMEOUT_MS 5000
+
+/* Kind of a record: a run began. Since: 0.3 */
+#define BTZ_RECORD_START 1
+
+/* Kind of a record: a run ended in order. Since: 0.3 */
+#define BTZ_RECORD_STOP 2
+
+/* Kind of a record: an alert, as a JSON object. Since: 0.3 */
+#define BTZ_RECORD_ALERT 3
+
+/* Kind of a record: a finding of a check changed, as a JSON object. Since: 0.3 */
+#define BTZ_RECORD_FINDING 4
+
+/* Kind of a record: an incident changed its state. Since: 0.3 */
+#define BTZ_RECORD_INCIDENT 5
+
+/* Kind of a record: a decision between proposals. Since: 0.3 */
+#define BTZ_RECORD_DECISION 6
+
+/* Kind of a record: an action, before it is taken, and how it ended. Since: 0.3 */
+#define BTZ_RECORD_ACTION 7
+
+/* Kind of a record: the configuration changed. Since: 0.3 */
+#define BTZ_RECORD_CONFIG 8
+
+/* Kind of a record: a notice to a customer or a partner. Since: 0.3 */
+#define BTZ_RECORD_NOTICE 9
+
+/* Kind of a record: records were refused. Since: 0.3 */
+#define BTZ_RECORD_LOSS 10
+
+/* Kind of a record: the state of the disk changed. Since: 0.3 */
+#define BTZ_RECORD_DISK 11
+
+/* Kind of a record: where every tenant's log stands. Since: 0.3 */
+#define BTZ_RECORD_HEADS 12
+
+/* Kind of a record: another key signs from here on. Since: 0.3 */
+#define BTZ_RECORD_HAND_OVER 13
+
+/* Kind of a record: old records were removed. Since: 0.3 */
+#define BTZ_RECORD_PRUNED 14
+
+/* Kind of a record: a tenant's log begins. Since: 0.3 */
+#define BTZ_RECORD_LOG 15
+
+/* Kind of a record: a damaged trail was set aside, and this one begins behind it. Since: 0.3 */
+#define BTZ_RECORD_SET_ASIDE 16
+
+/* The least kind that belongs to the host: it may append those from here to BTZ_RECORD_HOST_MAX. Since: 0.3 */
+#define BTZ_RECORD_HOST 32768
+
+/* The last kind that belongs to the host. Since: 0.3 */
+#define BTZ_RECORD_HOST_MAX 65535
+
+/* The longest payload of a record, in bytes. Since: 0.3 */
+#define BTZ_PAYLOAD_BYTES_MAX 61440
+
+/* How the disk of a ledger is: records become durable. Since: 0.3 */
+#define BTZ_DISK_GOOD 0
+
+/* How the disk of a ledger is: full; what was set aside may still take records. Since: 0.3 */
+#define BTZ_DISK_FULL 1
+
+/* How the disk of a ledger is: mounted anew for reading alone, as the kernel does after errors. Since: 0.3 */
+#define BTZ_DISK_READ_ONLY 2
+
+/* How the disk of a ledger is: it fails otherwise. Since: 0.3 */
+#define BTZ_DISK_FAILING 3
+
+/* How the run before ended: there was none. Since: 0.3 */
+#define BTZ_LAST_RUN_NONE 0
+
+/* How the run before ended: in order. Since: 0.3 */
+#define BTZ_LAST_RUN_CLEAN 1
+
+/* How the run before ended: by a crash, a kill or a loss of power. Since: 0.3 */
+#define BTZ_LAST_RUN_CUT 2
+
+/* A ledger is verified: every record is as it was signed, by the key that is trusted. Since: 0.3 */
+#define BTZ_VERIFIED_PROVEN 0
+
+/* A ledger is verified: something was changed, or is missing. Since: 0.3 */
+#define BTZ_VERIFIED_CHANGED 1
+
+/* A ledger is verified: all fits together, but not all is proven. Since: 0.3 */
+#define BTZ_VERIFIED_UNPROVEN 2
+
+/* The longest hold_ms. Since: 0.3 */
+#define BTZ_HOLD_MS_MAX 10000
+
 /* Something is broken. Since: 0.1 */
 #define BTZ_LOG_ERROR 1
 
@@ -350,6 +461,18 @@ typedef struct btz_agent btz_agent;
  * btz_config_free(). Belongs to one thread at a time. Agents copy it. Since: 0.1
  */
 typedef struct btz_config btz_config;
+
+/*
+ * A ledger. Made by btz_ledger_open(), ended in order by btz_ledger_close(), freed by btz_ledger_free(). All calls may
+ * be made from any thread and at the same time. Since: 0.3
+ */
+typedef struct btz_ledger btz_ledger;
+
+/*
+ * A place in a trail. Made by btz_ledger_cursor_new(), ended by btz_ledger_cursor_free(). Belongs to one thread at a
+ * time. Since: 0.3
+ */
+typedef struct btz_ledger_cursor btz_ledger_cursor;
 
 /* What a call returns: BTZ_OK, or a negative BTZ_ERR_* constant. Since: 0.1 */
 typedef int32_t btz_status;
@@ -423,6 +546,10 @@ typedef struct btz_options {
     uint32_t checks_sweep_s;
     /* checks.slice_ms: checks work so long at a time, and pause for nine times as long. Since: 0.2 */
     uint32_t checks_slice_ms;
+    /* limits.series: series of `unusual` rules that have a detector; BTZ_ZERO is none. Since: 0.3 */
+    uint32_t series;
+    /* detection.false_alarms_per_host_week, in thousandths: 1000 is one a week. Since: 0.3 */
+    uint32_t false_alarms_per_host_week_permille;
 } btz_options;
 
 /*
@@ -495,7 +622,7 @@ typedef struct btz_source {
     uint32_t reserved;
     /* Its name, such as "kvm". */
     char name[32];
-    /* The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
+    /* The tier in use: "bpf", "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
     char tier[32];
     /* Why this tier and no better one; where something is closed, which capability or permission opens it. */
     char reason[512];
@@ -681,6 +808,15 @@ typedef struct btz_alert {
     char tenant[40];
     /* One sentence for people. */
     char message[264];
+    /*
+     * How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+     * Since: 0.3
+     */
+    double tail_probability;
+    /* How many series speak for it; 1 for rules that look at one thing. Since: 0.3 */
+    uint32_t signs;
+    /* 0. */
+    uint32_t reserved;
 } btz_alert;
 
 /* A rule of detection. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.1 */
@@ -856,6 +992,155 @@ typedef struct btz_check_state {
 } btz_check_state;
 
 /*
+ * How a ledger is opened. In every number 0 means the default. Texts are UTF-8, given by pointer and length in bytes;
+ * none is kept. Since: 0.3
+ */
+typedef struct btz_ledger_options {
+    /* sizeof(btz_ledger_options). */
+    uint32_t struct_size;
+    /*
+     * 0: the ledger has a thread of its own, which blocks all signals. BTZ_ON: it has none, and the host calls
+     * btz_ledger_maintain().
+     */
+    uint32_t driven;
+    /*
+     * What names the ledger for good, such as "bartizan/host-17.example": one line without spaces or +, at most 200
+     * bytes. Required.
+     */
+    const char *origin;
+    /* Its length. */
+    size_t origin_length;
+    /*
+     * Public keys of witnesses, "name+id+base64", one a line; NULL is none. Where there are any, only records are removed
+     * that all of them have cosigned: see btz_ledger_cosigned().
+     */
+    const char *witnesses;
+    /* Its length. */
+    size_t witnesses_length;
+    /* The oldest records go while all of them take more bytes; 0 keeps them. */
+    uint64_t bytes_max;
+    /* Records that are older go, in seconds; 0 keeps them. */
+    uint64_t age_s_max;
+    /* Everything is signed this often, also when nothing happens, in milliseconds: 100 to 86,400,000; default 60,000. */
+    uint32_t checkpoint_interval_ms;
+    /* The length of the trail's files: 4,096 to 134,217,728; default 4 MiB. */
+    uint32_t segment_bytes;
+    /* So much may wait for the disk, and what comes on top is refused: 65,536 to 67,108,864; default 1 MiB. */
+    uint32_t queue_bytes;
+    /*
+     * Set aside on the disk, and given back when it is full so that this can be recorded: at most 67,108,864; default 256
+     * KiB; BTZ_ZERO is none.
+     */
+    uint32_t reserve_bytes;
+} btz_ledger_options;
+
+/* How a ledger is. Counts begin with the run, numbers of records with the trail. Since: 0.3 */
+typedef struct btz_ledger_status {
+    /* sizeof(btz_ledger_status). */
+    uint32_t struct_size;
+    /* BTZ_DISK_*: how the disk is. */
+    uint32_t disk;
+    /* The system's number of its last error; 0 when the disk is good. */
+    int32_t disk_error;
+    /* The number of this run, from 1. */
+    uint32_t run;
+    /* BTZ_LAST_RUN_*: how the run before ended. */
+    uint32_t last_run;
+    /* 1 when it was closed. */
+    uint32_t closed;
+    /* Bytes that the run before had written and not made durable, and that were cut off. */
+    uint64_t torn_bytes;
+    /* Records that got a number, and */
+    uint64_t appended;
+    /* those that were refused because too much waits for the disk. */
+    uint64_t refused;
+    /* Alerts and findings that left the agent before they were durable, because the disk took too long. */
+    uint64_t left_early;
+    /* The number of the next record. */
+    uint64_t next;
+    /* Every record below this number is durable. */
+    uint64_t durable;
+    /* Attempts to write that failed. */
+    uint64_t failures;
+    /* Bytes that wait for the disk. */
+    uint64_t queued_bytes;
+    /* The number of the first record that is still there. */
+    uint64_t first;
+    /* Bytes of the trail's files. */
+    uint64_t bytes;
+    /* Leaves of the host's log. */
+    uint64_t tree_size;
+    /* Every record below this number is covered by a signed checkpoint of this run. */
+    uint64_t covered;
+    /* Every record below this number is covered by a checkpoint that the witnesses cosigned. */
+    uint64_t cosigned;
+    /* Checkpoints that were signed and written. */
+    uint64_t checkpoints;
+    /* When the last one was, CLOCK_REALTIME nanoseconds since the epoch; 0 is never. */
+    int64_t checkpoint_wall_ns;
+    /* Records that were removed because they were too old. */
+    uint64_t pruned;
+} btz_ledger_status;
+
+/* One record. Since: 0.3 */
+typedef struct btz_record {
+    /* sizeof(btz_record), set by the library. */
+    uint32_t struct_size;
+    /* BTZ_RECORD_*, or a kind of the host's. */
+    uint32_t kind;
+    /* Its number in the trail, from 0, without gaps. */
+    uint64_t sequence;
+    /* CLOCK_REALTIME nanoseconds since the epoch; may jump. */
+    int64_t wall_ns;
+    /* CLOCK_MONOTONIC nanoseconds; grows strictly within a run. */
+    uint64_t mono_ns;
+    /* Which run appended it, from 1. */
+    uint32_t run;
+    /* 0. */
+    uint32_t reserved;
+    /* Where its payload begins in the buffer that was given for payloads. */
+    uint64_t payload_offset;
+    /* Its length in bytes. */
+    uint64_t payload_length;
+    /* Whose it is; empty for the host's own. UTF-8, NUL-terminated. */
+    char tenant[256];
+} btz_record;
+
+/* What a verifier has to say of a ledger. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.3 */
+typedef struct btz_ledger_report {
+    /* sizeof(btz_ledger_report). */
+    uint32_t struct_size;
+    /* BTZ_VERIFIED_*: the exit code of "bartizan verify". */
+    uint32_t outcome;
+    /* The number of the first record that is there. */
+    uint64_t first;
+    /* The number of the record after the last. */
+    uint64_t next;
+    /* Records at the end that no checkpoint covers yet: they could still be changed unnoticed. */
+    uint64_t unsigned_records;
+    /* Bytes at the end that are no whole record: a run was cut off, and no later one has opened the ledger. */
+    uint64_t torn_bytes;
+    /* Logs: the host's, and one for each tenant. */
+    uint64_t logs;
+    /* Leaves of the log that was asked for: the tenant's, or the host's. */
+    uint64_t leaves;
+    /* How many of these are signed. */
+    uint64_t signed_leaves;
+    /* The number of the first bad record; UINT64_MAX where none can be named. */
+    uint64_t bad_sequence;
+    /* Where that is in its file, in bytes. */
+    uint64_t bad_offset;
+    /* The ledger's origin. */
+    char origin[208];
+    /* The public key that signs now, "origin+id+base64". */
+    char key[288];
+    /* The file that is not as it was, below the ledger's folder; empty when there is none. */
+    char bad_path[128];
+    /* What is wrong with it, or what could not be proven; empty when all is proven. */
+    char what[512];
+} btz_ledger_report;
+
+/*
  * Receives one line of the library's log: user as given to btz_log_set(); level, BTZ_LOG_*; target, the part of the
  * library that speaks; message, NUL-terminated UTF-8 of length bytes, at most 1023, cut to fit. Both texts are valid
  * during the call only.
@@ -925,6 +1210,18 @@ typedef void (*btz_log_fn)(void *user, uint32_t level, const char *target, const
 
 /* This part of a configuration is fixed when an agent is made; make a new one. Since: 0.1 */
 #define BTZ_ERR_RESTART -18
+
+/* A ledger's files were changed, lost, or written by something else; the error's text names the place. Since: 0.3 */
+#define BTZ_ERR_DAMAGED -19
+
+/* Too much waits already: the record was refused, and is counted. Since: 0.3 */
+#define BTZ_ERR_FULL -20
+
+/* The disk refused. What was appended stays queued, and is written when the disk is back. Since: 0.3 */
+#define BTZ_ERR_DISK -21
+
+/* Another process, or another handle, has this ledger open. Since: 0.3 */
+#define BTZ_ERR_LOCKED -22
 
 #ifdef __cplusplus
 extern "C" {
@@ -1319,7 +1616,8 @@ btz_status btz_cost_init(struct btz_cost *cost, uint32_t struct_size);
  * When fewer than capacity came, none waits any more, and btz_agent_alert_fd() is no longer readable. out: capacity
  * elements, each stride bytes after the one before; stride: sizeof(btz_alert). count: receives how many were written;
  * 0 is no error. Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE: no alert was taken.
- * Threads: any; each alert goes to one caller. Blocking: no; no allocation. Since: 0.1
+ * Threads: any; each alert goes to one caller. Blocking: no; no allocation; with a ledger as btz_agent_record() says.
+ * Since: 0.1
  */
 btz_status btz_agent_alerts(const struct btz_agent *agent,
                             struct btz_alert *out,
@@ -1370,7 +1668,8 @@ int32_t btz_agent_check_fd(const struct btz_agent *agent);
  * fewer than capacity came, none waits any more. What does not fit into the queue is dropped, the oldest first: after a
  * gap in sequence, btz_agent_findings() has what is true now. out: capacity elements, each stride bytes after the one
  * before; stride: sizeof(btz_finding). count: receives how many were written; 0 is no error. Errors: BTZ_ERR_NULL,
- * BTZ_ERR_SIZE: no change was taken. Threads: any; each change goes to one caller. Blocking: no; allocates. Since: 0.2
+ * BTZ_ERR_SIZE: no change was taken. Threads: any; each change goes to one caller. Blocking: no; allocates; with a
+ * ledger as btz_agent_record() says. Since: 0.2
  */
 btz_status btz_agent_check_changes(const struct btz_agent *agent,
                                    struct btz_finding *out,
@@ -1494,6 +1793,252 @@ btz_status btz_agent_check_sweep(const struct btz_agent *agent);
 btz_status btz_agent_check_state(const struct btz_agent *agent, struct btz_check_state *out);
 
 /*
+ * The same as BTZ_LEDGER_OPTIONS_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.3
+ */
+btz_status btz_ledger_options_init(struct btz_ledger_options *options, uint32_t struct_size);
+
+/*
+ * Opens the ledger in a folder, or begins it (the folder is made, for its owner alone), and records that a run began and
+ * how the one before ended. abi: BTZ_ABI_VERSION. folder: UTF-8, length in bytes, no NUL needed, not kept. options: set
+ * struct_size and origin first. out: receives the handle, which the caller owns; written only on success.
+ * Errors: BTZ_ERR_DAMAGED: the error's text names the place; what is damaged stays as it is, as evidence.
+ * BTZ_ERR_LOCKED, BTZ_ERR_DISK, BTZ_ERR_ARGUMENT (also: the ledger there has another origin), BTZ_ERR_ABI, BTZ_ERR_SIZE,
+ * BTZ_ERR_NULL, BTZ_ERR_SYSTEM. Threads: any. Blocking: on the disk. Since: 0.3
+ */
+btz_status btz_ledger_open(uint32_t abi,
+                           const char *path,
+                           size_t length,
+                           const struct btz_ledger_options *options,
+                           struct btz_ledger **out,
+                           struct btz_error *error);
+
+/*
+ * Does what is due: makes durable what waits, signs when it is time, removes what is too old, tries a disk again that
+ * was full. Only for ledgers that were opened with driven; call it every second or so, and to make records durable.
+ * Errors: BTZ_ERR_DISK: what could not be done is done by a later call; BTZ_ERR_BUSY while another thread is in this
+ * call; BTZ_ERR_STATE: the ledger has a thread of its own, or was closed.
+ * Threads: any, one at a time. Blocking: on the disk. Since: 0.3
+ */
+btz_status btz_ledger_maintain(struct btz_ledger *ledger, struct btz_error *error);
+
+/*
+ * Ends the run in order, waiting at most timeout_ms (a driven ledger: for as long as the disk takes): what waits and a
+ * record of the end become durable and signed, and nothing more is taken. It can still be read and asked; the next run
+ * will tell that this one ended in order. A ledger that is closed already: BTZ_OK.
+ * Errors: BTZ_ERR_TIMEOUT: the disk holds it up; it was told to, call again. BTZ_ERR_DISK: the run counts as cut off.
+ * Threads: any. Blocking: up to timeout_ms. Since: 0.3
+ */
+btz_status btz_ledger_close(struct btz_ledger *ledger, uint32_t timeout_ms, struct btz_error *error);
+
+/*
+ * Frees the ledger, waiting at most BTZ_LEDGER_FREE_TIMEOUT_MS for its thread. One that was not closed counts as cut
+ * off, and what was not durable is lost. The handle and its descriptor must not be used afterwards; a second free is
+ * undefined, and answered with BTZ_ERR_HANDLE as long as the memory has not been given to somebody else. NULL: nothing,
+ * BTZ_OK. Works on a faulted ledger. Errors: nothing was freed, and the handle is still good after BTZ_ERR_BUSY (another
+ * thread is in a call on it, or it is attached to an agent), BTZ_ERR_TIMEOUT (the disk holds its thread; call again),
+ * BTZ_ERR_REENTRY, and in a child process (BTZ_ERR_FORKED).
+ * Threads: any, and no other may use the handle any more. Blocking: up to BTZ_LEDGER_FREE_TIMEOUT_MS. Since: 0.3
+ */
+btz_status btz_ledger_free(struct btz_ledger *ledger);
+
+/*
+ * Records an event of the host's. It has its number at once, and is durable a moment later: see btz_ledger_wait(),
+ * btz_ledger_fd() and btz_ledger_status.durable. kind: BTZ_RECORD_HOST to BTZ_RECORD_HOST_MAX; what they mean is up to the
+ * host. tenant: UTF-8, tenant_length bytes, at most 255: whose event it is; NULL for the host's own. payload: any bytes,
+ * at most BTZ_PAYLOAD_BYTES_MAX; NULL only with length 0. sequence: receives the record's number; may be NULL.
+ * Errors: BTZ_ERR_FULL: too much waits for the disk; the record was refused, which is counted, and recorded once the
+ * disk is back. BTZ_ERR_STATE: the ledger was closed. BTZ_ERR_ARGUMENT, BTZ_ERR_NULL.
+ * Threads: any. Blocking: not on the disk, unless a checkpoint is being made: then up to 250 ms. Since: 0.3
+ */
+btz_status btz_ledger_append(struct btz_ledger *ledger,
+                             uint32_t kind,
+                             const char *tenant,
+                             size_t tenant_length,
+                             const uint8_t *payload,
+                             size_t payload_length,
+                             uint64_t *sequence,
+                             struct btz_error *error);
+
+/*
+ * Waits until the record of that number, and with it all before it, would survive a loss of power. A driven ledger makes
+ * it durable here, on this thread, for as long as the disk takes.
+ * Errors: BTZ_ERR_TIMEOUT: not yet. BTZ_ERR_DISK: the disk has refused it; it stays queued, and becomes durable by a
+ * later attempt. BTZ_ERR_ARGUMENT: no record has that number yet.
+ * Threads: any. Blocking: up to timeout_ms. Since: 0.3
+ */
+btz_status btz_ledger_wait(struct btz_ledger *ledger,
+                           uint64_t sequence,
+                           uint32_t timeout_ms,
+                           struct btz_error *error);
+
+/*
+ * The same as BTZ_LEDGER_STATUS_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.3
+ */
+btz_status btz_ledger_status_init(struct btz_ledger_status *state, uint32_t struct_size);
+
+/*
+ * A descriptor that is readable once records have become durable, a checkpoint was made, or the state of the disk has
+ * changed, since btz_ledger_state() was called the last time. Poll it (level-triggered); never read, write or close it.
+ * Valid until btz_ledger_free(). CLOEXEC. Errors: a negative BTZ_ERR_* in place of the descriptor. Threads: any.
+ * Blocking: no. Since: 0.3
+ */
+int32_t btz_ledger_fd(const struct btz_ledger *ledger);
+
+/*
+ * How the ledger is; btz_ledger_fd() is not readable any more until something happens. out: set struct_size first.
+ * Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE. Threads: any. Blocking: no; no allocation. Since: 0.3
+ */
+btz_status btz_ledger_state(const struct btz_ledger *ledger, struct btz_ledger_status *out);
+
+/*
+ * A cursor before the record of a number, in the ledger of a folder, which may be one that is being written, by this
+ * process or another, or a copy: only its files are read. Where older records were removed, the first that is there comes
+ * first. abi: BTZ_ABI_VERSION. folder: UTF-8, length in bytes, no NUL needed, not kept. out: receives the cursor, which
+ * the caller owns; written only on success. Errors: BTZ_ERR_ABI, BTZ_ERR_NULL, BTZ_ERR_ARGUMENT.
+ * Threads: any. Blocking: no. Since: 0.3
+ */
+btz_status btz_ledger_cursor_new(uint32_t abi,
+                                 const char *path,
+                                 size_t length,
+                                 uint64_t from,
+                                 struct btz_ledger_cursor **out,
+                                 struct btz_error *error);
+
+/*
+ * Copies out the next records, at most capacity and as many as the payloads of which fit, and goes behind them. 0 is no
+ * error: there are none yet, and a later call may find some. A number that does not follow on the one before: records in
+ * between were removed for their age. out: capacity elements, each stride bytes after the one before; stride:
+ * sizeof(btz_record). payloads: payloads_capacity bytes, into which the payloads are copied one behind the other; with
+ * BTZ_PAYLOAD_BYTES_MAX any record fits. count: receives how many records were written. needed: receives how many bytes
+ * the next record's payload needs when it was left out for want of them, else 0; may be NULL.
+ * Errors: BTZ_ERR_BUFFER: not even the first payload fits. BTZ_ERR_DAMAGED: the next record, with its place in the
+ * error's text; those before it were handed out. BTZ_ERR_DISK, BTZ_ERR_NULL, BTZ_ERR_SIZE, BTZ_ERR_HANDLE.
+ * Threads: one at a time. Blocking: on the files. Since: 0.3
+ */
+btz_status btz_ledger_cursor_next(struct btz_ledger_cursor *cursor,
+                                  struct btz_record *out,
+                                  size_t stride,
+                                  size_t capacity,
+                                  uint8_t *payloads,
+                                  size_t payloads_capacity,
+                                  size_t *count,
+                                  size_t *needed,
+                                  struct btz_error *error);
+
+/* Frees a cursor. NULL: nothing, BTZ_OK. Errors: BTZ_ERR_HANDLE. Threads: one at a time. Blocking: no. Since: 0.3 */
+btz_status btz_ledger_cursor_free(struct btz_ledger_cursor *cursor);
+
+/*
+ * The public key that signs, "origin+id+base64" (C2SP signed-note): what whoever verifies is given once, by another way
+ * than the ledger itself. buffer: capacity bytes, or NULL with capacity 0 to ask how many are needed. needed: receives
+ * that number, the NUL included. Errors: BTZ_ERR_BUFFER, BTZ_ERR_NULL. Threads: any. Blocking: while a batch is written.
+ * Since: 0.3
+ */
+btz_status btz_ledger_key(const struct btz_ledger *ledger,
+                          char *buffer,
+                          size_t capacity,
+                          size_t *needed);
+
+/*
+ * Makes a checkpoint now: what waits becomes durable, and where all logs stand is signed and written. By itself that is
+ * done every checkpoint_interval_ms. Errors: BTZ_ERR_DISK; BTZ_ERR_STATE: it was closed, and is signed to its end.
+ * Threads: any. Blocking: on the disk. Since: 0.3
+ */
+btz_status btz_ledger_sign(struct btz_ledger *ledger, struct btz_error *error);
+
+/*
+ * Makes another key, which signs from here on; the hand-over, signed by both, is recorded, and verifiers follow it from the
+ * key they trust. Then a checkpoint is made. Errors: BTZ_ERR_DISK: it happens once the hand-over is durable, be it by a
+ * later attempt; BTZ_ERR_STATE: it was closed. Threads: any. Blocking: on the disk. Since: 0.3
+ */
+btz_status btz_ledger_rotate_key(struct btz_ledger *ledger,
+                                 struct btz_error *error);
+
+/*
+ * The last signed checkpoint of a log, as a note (C2SP tlog-checkpoint): keep it elsewhere, and nothing that it covers
+ * can be taken back. tenant: UTF-8, tenant_length bytes: whose log; NULL for the host's. buffer: capacity bytes, or NULL
+ * with capacity 0 to ask how many are needed. needed: receives that number, the NUL included; it may be another one in
+ * the next call. Errors: BTZ_ERR_NOT_FOUND: nothing of this log is signed yet. BTZ_ERR_BUFFER, BTZ_ERR_NULL, BTZ_ERR_DISK,
+ * BTZ_ERR_DAMAGED. Threads: any. Blocking: on the files. Since: 0.3
+ */
+btz_status btz_ledger_checkpoint(const struct btz_ledger *ledger,
+                                 const char *tenant,
+                                 size_t tenant_length,
+                                 char *buffer,
+                                 size_t capacity,
+                                 size_t *needed,
+                                 struct btz_error *error);
+
+/*
+ * The proof that a record is in its log as it was recorded: one text with the log's signed checkpoint (C2SP tlog-proof).
+ * sequence: the record's number. buffer: capacity bytes, or NULL with capacity 0 to ask how many are needed. needed:
+ * receives that number, the NUL included; it may be another one in the next call, when a checkpoint was made meanwhile.
+ * Errors: BTZ_ERR_NOT_FOUND: there is no such record, or it is not signed yet: see btz_ledger_sign(). BTZ_ERR_BUFFER,
+ * BTZ_ERR_NULL, BTZ_ERR_DISK, BTZ_ERR_DAMAGED. Threads: any. Blocking: on the files. Since: 0.3
+ */
+btz_status btz_ledger_prove(const struct btz_ledger *ledger,
+                            uint64_t sequence,
+                            char *buffer,
+                            size_t capacity,
+                            size_t *needed,
+                            struct btz_error *error);
+
+/*
+ * Takes a checkpoint of the host's log back from the witnesses that the options named, all of which must have cosigned
+ * it (C2SP cosignature/v1). It is kept, and what it covers may be removed when it is old. note: the checkpoint as
+ * btz_ledger_checkpoint() gave it, with the witnesses' lines; length bytes, no NUL needed. Errors: BTZ_ERR_ARGUMENT: it
+ * is not one of the last checkpoints of this run, a witness did not cosign it, or none was named. BTZ_ERR_DISK.
+ * Threads: any. Blocking: on the disk. Since: 0.3
+ */
+btz_status btz_ledger_cosigned(struct btz_ledger *ledger, const char *note, size_t length, struct btz_error *error);
+
+/*
+ * The same as BTZ_LEDGER_REPORT_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
+ * Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.3
+ */
+btz_status btz_ledger_report_init(struct btz_ledger_report *report, uint32_t struct_size);
+
+/*
+ * Verifies the ledger in a folder by its files and a public key alone, as "bartizan verify" does. BTZ_OK says that it
+ * could be verified; what came out is in the report. abi: BTZ_ABI_VERSION. folder: UTF-8, length in bytes. key:
+ * key_length bytes, as btz_ledger_key() gives it; NULL: the key in the files is believed, and the outcome is
+ * BTZ_VERIFIED_UNPROVEN at best. tenant: tenant_length bytes: whose log the report counts; all are verified; NULL for the
+ * host's. checkpoint: checkpoint_length bytes of a signed checkpoint that was kept elsewhere: the ledger must go on from
+ * it; may be NULL. report: set struct_size first.
+ * Errors: BTZ_ERR_NOT_FOUND: the folder cannot be read. BTZ_ERR_ARGUMENT: the key is none, or the ledger has no record of
+ * that tenant. BTZ_ERR_DISK: reading failed. BTZ_ERR_ABI, BTZ_ERR_SIZE, BTZ_ERR_NULL.
+ * Threads: any. Blocking: on the files, all of which are read. Since: 0.3
+ */
+btz_status btz_ledger_verify(uint32_t abi,
+                             const char *path,
+                             size_t length,
+                             const char *key,
+                             size_t key_length,
+                             const char *tenant,
+                             size_t tenant_length,
+                             const char *checkpoint,
+                             size_t checkpoint_length,
+                             struct btz_ledger_report *report,
+                             struct btz_error *error);
+
+/*
+ * Attaches a ledger to an agent: from here on every alert that btz_agent_alerts() hands out, and every change that
+ * btz_agent_check_changes() does, is appended first, to its tenant's log, and held back until it is durable, but no longer
+ * than hold_ms: on a disk that hangs or is full what happened must still be told. What left that way is counted in
+ * btz_ledger_status.left_early, stays queued, and becomes durable when the disk is back. Those two calls then allocate, and
+ * wait up to hold_ms; ticks and checks never wait. One ledger may be attached to several agents.
+ * ledger: with a thread of its own; not freed before it is detached, or the agent freed. NULL detaches. hold_ms: at most
+ * BTZ_HOLD_MS_MAX; 0 appends and does not wait. Errors: BTZ_ERR_STATE: the ledger is driven by the host, or closed.
+ * BTZ_ERR_ARGUMENT. Threads: any. Blocking: while another thread takes alerts. Since: 0.3
+ */
+btz_status btz_agent_record(struct btz_agent *agent,
+                            struct btz_ledger *ledger,
+                            uint32_t hold_ms,
+                            struct btz_error *error);
+
+/*
  * Receives the library's log from now on, in place of any hook before. There is none unless this is called, and the
  * library never writes to standard output or standard error. hook: NULL ends it. user: passed on, never looked at.
  * level: BTZ_LOG_*, the most talkative level wanted. When this returns BTZ_OK, the hook before is not running and will
@@ -1515,7 +2060,7 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_ERROR_INIT \
     { sizeof(btz_error), 0, { 0 } }
 #define BTZ_OPTIONS_INIT \
-    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(btz_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define BTZ_METRIC_INIT \
     { sizeof(btz_metric), 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 } }
 #define BTZ_VM_INIT \
@@ -1531,7 +2076,7 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
 #define BTZ_POINT_INIT \
     { sizeof(btz_point), 0, 0, 0, 0, 0, 0 }
 #define BTZ_ALERT_INIT \
-    { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+    { sizeof(btz_alert), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, 0, 0, 0 }
 #define BTZ_ACCOUNTING_INIT \
     { sizeof(btz_accounting), 0, 0, 0, 0, 0, 0 }
 #define BTZ_RULE_INIT \
@@ -1546,6 +2091,14 @@ btz_status btz_log_set(btz_log_fn hook, void *user, uint32_t level, struct btz_e
     { sizeof(btz_check_state), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define BTZ_WAIVER_INIT \
     { sizeof(btz_waiver), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_LEDGER_OPTIONS_INIT \
+    { sizeof(btz_ledger_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_LEDGER_STATUS_INIT \
+    { sizeof(btz_ledger_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define BTZ_RECORD_INIT \
+    { sizeof(btz_record), 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define BTZ_LEDGER_REPORT_INIT \
+    { sizeof(btz_ledger_report), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, { 0 }, { 0 } }
 
 /*
  * The host, and the agent itself: entities that are always there. "No value" in a raw value.

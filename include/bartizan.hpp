@@ -9,7 +9,7 @@
  *     btz::agent agent = std::move(made).value();
  * value() of a failed result throws btz::failure; where exceptions are switched off, it aborts, so test first there.
  *
- * Ownership. btz::config and btz::agent are move-only and end what they own. A moved-from one may only be assigned to or
+ * Ownership. btz::config, btz::ledger, btz::ledger_cursor and btz::agent are move-only and end what they own. A moved-from one may only be assigned to or
  * destroyed; every other call on it returns BTZ_ERR_NULL.
  */
 #ifndef BARTIZAN_HPP
@@ -279,6 +279,187 @@ private:
     detail::owner<btz_config, btz_config_free> owned_;
 };
 
+/* How a ledger is opened: btz_ledger_options, with texts that own themselves. */
+struct ledger_options {
+    /* What names the ledger for good, such as "bartizan/host-17.example". */
+    std::string origin;
+    /* Public keys of witnesses. */
+    std::vector<std::string> witnesses = {};
+    /* The host calls maintain(). */
+    bool driven = false;
+    /* 0 keeps everything. */
+    uint64_t bytes_max = 0;
+    /* 0 keeps everything. */
+    std::chrono::seconds age_max{0};
+    std::chrono::milliseconds checkpoint_interval{60000};
+    /* 0: the defaults of btz_ledger_options. */
+    uint32_t segment_bytes = 0;
+    uint32_t queue_bytes = 0;
+    uint32_t reserve_bytes = 0;
+};
+
+/* A record with its payload. */
+struct record : btz_record {
+    record() noexcept : btz_record BTZ_RECORD_INIT {}
+    std::string payload;
+};
+
+/* Reads a ledger's folder, which may be one that is being written. One thread at a time. */
+class ledger_cursor {
+public:
+    static result<ledger_cursor> make(std::string_view folder, uint64_t from = 0) {
+        btz_ledger_cursor *made = nullptr;
+        auto done = detail::told([&](btz_error *error) {
+            return btz_ledger_cursor_new(BTZ_ABI_VERSION, folder.data(), folder.size(), from, &made, error);
+        });
+        if (!done) {
+            return done.error();
+        }
+        return ledger_cursor(made);
+    }
+    /* The next records; empty: there are none yet. */
+    result<std::vector<record>> next(std::size_t count_max = 256) {
+        std::vector<btz_record> taken(count_max);
+        std::size_t count = 0;
+        auto done = detail::told([&](btz_error *error) {
+            return btz_ledger_cursor_next(handle(), taken.data(), sizeof(btz_record), taken.size(), payloads_.data(),
+                                          payloads_.size(), &count, nullptr, error);
+        });
+        if (!done) {
+            return done.error();
+        }
+        std::vector<record> records(count);
+        for (std::size_t at = 0; at < count; ++at) {
+            static_cast<btz_record &>(records[at]) = taken[at];
+            const auto *begin = reinterpret_cast<const char *>(payloads_.data()) + taken[at].payload_offset;
+            records[at].payload.assign(begin, static_cast<std::size_t>(taken[at].payload_length));
+        }
+        return records;
+    }
+
+    btz_ledger_cursor *handle() const noexcept { return owned_.get(); }
+
+private:
+    explicit ledger_cursor(btz_ledger_cursor *owned) : owned_(owned), payloads_(4 * BTZ_PAYLOAD_BYTES_MAX) {}
+    detail::owner<btz_ledger_cursor, btz_ledger_cursor_free> owned_;
+    std::vector<uint8_t> payloads_;
+};
+
+/* A ledger. Calls may be made from any thread, unless the C function says otherwise; the destructor excludes all. It
+ * does not end the run in order: close() does, and says whether it could. */
+class ledger {
+public:
+    static result<ledger> open(std::string_view folder, const ledger_options &given) {
+        std::string witnesses;
+        for (const auto &witness : given.witnesses) {
+            witnesses += witness + '\n';
+        }
+        btz_ledger_options options = BTZ_LEDGER_OPTIONS_INIT;
+        options.driven = given.driven ? BTZ_ON : 0;
+        options.origin = given.origin.data(), options.origin_length = given.origin.size();
+        options.witnesses = witnesses.data(), options.witnesses_length = witnesses.size();
+        options.bytes_max = given.bytes_max;
+        options.age_s_max = given.age_max.count() < 0 ? 0 : static_cast<uint64_t>(given.age_max.count());
+        options.checkpoint_interval_ms = milliseconds(given.checkpoint_interval);
+        options.segment_bytes = given.segment_bytes;
+        options.queue_bytes = given.queue_bytes;
+        options.reserve_bytes = given.reserve_bytes;
+        btz_ledger *made = nullptr;
+        auto done = detail::told([&](btz_error *error) {
+            return btz_ledger_open(BTZ_ABI_VERSION, folder.data(), folder.size(), &options, &made, error);
+        });
+        if (!done) {
+            return done.error();
+        }
+        return ledger(made);
+    }
+
+    /* Records an event of the host's; the record's number. kind: from BTZ_RECORD_HOST on. tenant: empty for the host's own. */
+    result<uint64_t> append(uint32_t kind, std::string_view payload, std::string_view tenant = {}) {
+        uint64_t sequence = 0;
+        auto done = detail::told([&](btz_error *error) {
+            return btz_ledger_append(handle(), kind, text(tenant), tenant.size(),
+                                     reinterpret_cast<const uint8_t *>(payload.data()), payload.size(), &sequence, error);
+        });
+        if (!done) {
+            return done.error();
+        }
+        return sequence;
+    }
+    /* Until it would survive a loss of power. */
+    result<void> wait(uint64_t sequence, std::chrono::milliseconds timeout) {
+        return detail::told(
+            [&](btz_error *error) { return btz_ledger_wait(handle(), sequence, milliseconds(timeout), error); });
+    }
+    result<void> maintain() {
+        return detail::told([&](btz_error *error) { return btz_ledger_maintain(handle(), error); });
+    }
+    /* Makes a checkpoint now. */
+    result<void> sign() {
+        return detail::told([&](btz_error *error) { return btz_ledger_sign(handle(), error); });
+    }
+    result<void> rotate_key() {
+        return detail::told([&](btz_error *error) { return btz_ledger_rotate_key(handle(), error); });
+    }
+    result<void> cosigned(std::string_view note) {
+        return detail::told(
+            [&](btz_error *error) { return btz_ledger_cosigned(handle(), note.data(), note.size(), error); });
+    }
+    /* Ends the run in order. */
+    result<void> close(std::chrono::milliseconds timeout) {
+        return detail::told([&](btz_error *error) { return btz_ledger_close(handle(), milliseconds(timeout), error); });
+    }
+
+    /* To be polled, neither read nor closed; negative: a BTZ_ERR_*. */
+    int fd() const noexcept { return btz_ledger_fd(handle()); }
+    result<btz_ledger_status> state() const {
+        return detail::filled(btz_ledger_status BTZ_LEDGER_STATUS_INIT,
+                              [&](auto *out) { return btz_ledger_state(handle(), out); });
+    }
+    result<std::string> key() const {
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_ledger_key(handle(), buffer, capacity, needed);
+        });
+    }
+    /* The last signed checkpoint of a tenant's log, or of the host's. */
+    result<std::string> checkpoint(std::string_view tenant = {}) const {
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_ledger_checkpoint(handle(), text(tenant), tenant.size(), buffer, capacity, needed, nullptr);
+        });
+    }
+    result<std::string> prove(uint64_t sequence) const {
+        return detail::text([&](auto *buffer, auto capacity, auto *needed) {
+            return btz_ledger_prove(handle(), sequence, buffer, capacity, needed, nullptr);
+        });
+    }
+
+    /* Verifies a folder by its files and a key; what came out is in the report's outcome. */
+    static result<btz_ledger_report> verify(std::string_view folder, std::string_view key = {},
+                                            std::string_view tenant = {}, std::string_view checkpoint = {}) {
+        btz_ledger_report report = BTZ_LEDGER_REPORT_INIT;
+        auto done = detail::told([&](btz_error *error) {
+            return btz_ledger_verify(BTZ_ABI_VERSION, folder.data(), folder.size(), text(key), key.size(), text(tenant),
+                                     tenant.size(), text(checkpoint), checkpoint.size(), &report, error);
+        });
+        if (!done) {
+            return done.error();
+        }
+        return report;
+    }
+
+    btz_ledger *handle() const noexcept { return owned_.get(); }
+
+private:
+    explicit ledger(btz_ledger *owned) : owned_(owned) {}
+    /* Empty stands for none. */
+    static const char *text(std::string_view given) noexcept { return given.empty() ? nullptr : given.data(); }
+    static uint32_t milliseconds(std::chrono::milliseconds given) noexcept {
+        const auto count = given.count();
+        return count < 0 ? 0u : count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count);
+    }
+    detail::owner<btz_ledger, btz_ledger_free> owned_;
+};
+
 /* An agent. Calls may be made from any thread, unless the C function says otherwise; the destructor excludes all. */
 class agent {
 public:
@@ -302,6 +483,17 @@ public:
     }
     result<void> reload(const config &config) {
         return detail::told([&](btz_error *error) { return btz_agent_reload(handle(), config.handle(), error); });
+    }
+
+    /* Alerts and changes are recorded before they are handed out, and held back for the disk for so long at most. The
+     * ledger must live until forget_ledger(), or longer than the agent. */
+    result<void> record(const ledger &ledger, std::chrono::milliseconds hold) {
+        const auto count = hold.count();
+        const auto ms = count < 0 ? 0u : count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count);
+        return detail::told([&](btz_error *error) { return btz_agent_record(handle(), ledger.handle(), ms, error); });
+    }
+    result<void> forget_ledger() {
+        return detail::told([&](btz_error *error) { return btz_agent_record(handle(), nullptr, 0, error); });
     }
 
     /* When step() is due, by CLOCK_MONOTONIC. */

@@ -42,6 +42,7 @@
 #define BTZ_SOURCE_DESCRIPTORS 33
 #define BTZ_SOURCE_AGENT 34
 #define BTZ_SOURCE_CGROUP_PIDS 35
+#define BTZ_SOURCE_FILESYSTEM 36
 
 /* Metrics of scope "host". */
 /* host_cpu_user_seconds (counter): Time all CPUs spent in user code, guests included. */
@@ -1612,6 +1613,10 @@
 #define BTZ_METRIC_VMDISK_WRITE_LATENCY 9031
 /* vmdisk_write_latency_max_seconds: Longest write since the VM began. */
 #define BTZ_METRIC_VMDISK_WRITE_LATENCY_MAX 9032
+/* vmdisk_filesystem_bytes: Size of the file system that holds the disk's image, where that is a local one. */
+#define BTZ_METRIC_VMDISK_FILESYSTEM 9033
+/* vmdisk_filesystem_available_bytes: Room left in that file system for whoever is not root: a thin image cannot grow beyond it. */
+#define BTZ_METRIC_VMDISK_FILESYSTEM_AVAILABLE 9034
 
 /* Metrics of scope "agent". */
 /* agent_ticks (counter): Ticks completed. */
@@ -1684,5 +1689,49 @@
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_DROPPED 10033
 /* agent_checks_changes_in_flight: Changes of findings that wait to be taken. */
 #define BTZ_METRIC_AGENT_CHECKS_CHANGES_IN_FLIGHT 10034
+/* agent_predictions_made (counter): Predictions of exhaustion rules that became alerts. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_MADE 10035
+/* agent_predictions_true (counter): Predictions whose event came while they were open. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_TRUE 10036
+/* agent_predictions_in_interval (counter): Predictions whose event came within the stated interval. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_IN_INTERVAL 10037
+/* agent_predictions_false (counter): Predictions whose event did not come within twice the time they named. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_FALSE 10038
+/* agent_predictions_withdrawn (counter): Predictions about something that ended before they were decided. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_WITHDRAWN 10039
+/* agent_predictions_open: Predictions that wait for their event. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_OPEN 10040
+/* agent_predictions_missed (counter): Events of exhaustion rules that nobody had predicted. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_MISSED 10041
+/* agent_predictions_lead_seconds (counter): Time between prediction and event, over all that came true. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_LEAD 10042
+/* agent_predictions_lead_mean_seconds: Mean time between prediction and event; pending until one came true. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_LEAD_MEAN 10043
+/* agent_predictions_precision_ratio: Part of the decided predictions that came true; pending until one is decided. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_PRECISION 10044
+/* agent_predictions_coverage_ratio: Part of those that came true whose event lay within the stated interval; pending until one came true. */
+#define BTZ_METRIC_AGENT_PREDICTIONS_COVERAGE 10045
+/* agent_standstills_told (counter): Times a standstill rule told that something has stopped. */
+#define BTZ_METRIC_AGENT_STANDSTILLS_MADE 10046
+/* agent_standstills_true (counter): Of these, so many stood still for the rule's horizon. */
+#define BTZ_METRIC_AGENT_STANDSTILLS_TRUE 10047
+/* agent_standstills_false (counter): Of these, so many moved again before. */
+#define BTZ_METRIC_AGENT_STANDSTILLS_FALSE 10048
+/* agent_standstills_open: Of these, so many are not decided yet. */
+#define BTZ_METRIC_AGENT_STANDSTILLS_OPEN 10049
+/* agent_detection_series: Series of `unusual` rules that have a detector. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES 10050
+/* agent_detection_series_warming: Of these, series that are only learned from yet. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_WARMING 10051
+/* agent_detection_series_refused: Series that nobody watches because limits.series is reached. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_REFUSED 10052
+/* agent_detection_threshold_ratio: How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time. */
+#define BTZ_METRIC_AGENT_DETECTION_THRESHOLD 10053
+/* agent_detection_alarms (counter): Alarms told by `unusual-together` rules. */
+#define BTZ_METRIC_AGENT_DETECTION_ALARMS 10054
+/* agent_detection_left_to_host (counter): Alarms about a VM that were not told because most VMs showed the same. */
+#define BTZ_METRIC_AGENT_DETECTION_LEFT_TO_HOST 10055
+/* agent_threads_unread: Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them. */
+#define BTZ_METRIC_AGENT_THREADS_UNREAD 10056
 
 #endif /* BARTIZAN_METRICS_H */

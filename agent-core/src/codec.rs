@@ -26,6 +26,16 @@ pub(crate) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Puts the bytes of a record behind what is there, so that memory can be used again.
+pub(crate) fn encode_behind<T: Serialize>(record: &T, out: &mut Vec<u8>) -> Result<(), String> {
+    let begin = out.len();
+    bincode::serde::encode_into_std_write(record, out, CONFIG).map_err(|error| error.to_string())?;
+    if out.len() - begin > PAYLOAD_BYTES_MAX {
+        return Err(format!("it has {} bytes; at most {PAYLOAD_BYTES_MAX} are allowed", out.len() - begin));
+    }
+    Ok(())
+}
+
 /// The record in some bytes, which must be of it and nothing else.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let (record, length) =

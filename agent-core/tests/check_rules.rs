@@ -14,8 +14,7 @@
 //! ```
 //! A fact that is not named is absent. A list is a list, a table a map.
 
-use bartizan_core::checks::declared::Condition;
-use bartizan_core::checks::declared::condition::Operand;
+use bartizan_core::checks::declared::{Comparison, Condition, Operand};
 use bartizan_core::checks::fact::Found;
 use bartizan_core::checks::facts::{FactId, Facts, provider};
 use bartizan_core::checks::judge::judge;
@@ -133,21 +132,34 @@ fn candidates(condition: &Condition) -> Vec<Result<Value, Unavailable>> {
     let mut texts: BTreeSet<String> = BTreeSet::new();
     let operand = |operand: &Operand| match operand {
         Operand::Int(number) => number.to_string(),
-        Operand::Text(text) => text.clone(),
+        Operand::Text(text) => text.to_string(),
     };
-    texts.extend(condition.eq.iter().chain(&condition.ne).map(operand));
-    texts.extend(condition.one_of.iter().chain(&condition.not_in).map(operand));
-    for bound in condition.ge.iter().chain(&condition.le) {
-        texts.extend([bound - 1, *bound, bound + 1].map(|number| number.to_string()));
+    let mut all: Vec<String> = Vec::new();
+    for comparison in &condition.comparisons {
+        match comparison {
+            Comparison::Eq(one) | Comparison::Ne(one) => texts.extend([operand(one)]),
+            Comparison::In(some) | Comparison::NotIn(some) => texts.extend(some.iter().map(operand)),
+            Comparison::Ge(bound) | Comparison::Le(bound) => {
+                texts.extend([bound - 1, *bound, bound + 1].map(|number| number.to_string()));
+            }
+            Comparison::BitsClear(bits) => texts.extend(["0".to_owned(), bits.to_string()]),
+            Comparison::Like(patterns)
+            | Comparison::Unlike(patterns)
+            | Comparison::Lacks(patterns)
+            | Comparison::Within(patterns) => {
+                texts.extend(patterns.iter().map(|pattern| pattern.replace('*', "x")));
+            }
+            Comparison::Contains(text) => texts.extend([text.to_string()]),
+            Comparison::ContainsNot(some) => texts.extend(some.iter().map(ToString::to_string)),
+            Comparison::Has(some) => {
+                all = some.iter().map(ToString::to_string).collect();
+                texts.extend(all.iter().cloned());
+            }
+            Comparison::Empty(_) | Comparison::Present(_) => {}
+        }
     }
-    texts.extend(condition.bits_clear.iter().flat_map(|bits| ["0".to_owned(), bits.to_string()]));
-    let patterns =
-        condition.like.iter().chain(&condition.unlike).chain(&condition.lacks).chain(&condition.within);
-    texts.extend(patterns.map(|pattern| pattern.replace('*', "x")));
-    texts.extend(condition.contains.iter().chain(&condition.contains_not).chain(&condition.has).cloned());
     let numeric = texts.iter().any(|text| text.parse::<i64>().is_ok());
     texts.insert(if numeric { "987654321".to_owned() } else { "something else".to_owned() });
-    let all: Vec<String> = condition.has.clone();
     let mut values: Vec<_> = texts.into_iter().map(|text| Ok(Value::List(vec![text]))).collect();
     values.push(Ok(Value::List(all)));
     values.push(Ok(Value::List(Vec::new())));
@@ -158,7 +170,7 @@ fn candidates(condition: &Condition) -> Vec<Result<Value, Unavailable>> {
 
 fn walk(condition: &Condition, found: &mut BTreeMap<String, Vec<Result<Value, Unavailable>>>) {
     if let Some(key) = &condition.fact {
-        let known = found.entry(key.clone()).or_default();
+        let known = found.entry(key.to_string()).or_default();
         for value in candidates(condition) {
             if !known.contains(&value) {
                 known.push(value);

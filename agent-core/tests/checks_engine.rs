@@ -93,7 +93,7 @@ fn a_chmod_is_a_changed_finding_without_a_full_run() {
     mode(&file, 0o606);
     let change = host.change("own.image");
     assert_eq!((change.kind, change.finding.verdict), (ChangeKind::Verdict, Verdict::Fail));
-    let (was, observed) = change.finding.changed_from.clone().expect("what it was");
+    let (was, observed) = *change.finding.changed_from.clone().expect("what it was");
     assert_eq!((was, observed), (Verdict::Pass, format!("path.others:{}=0", file.display())));
     // From bad to otherwise bad is a change too, though the verdict stays.
     mode(&file, 0o604);

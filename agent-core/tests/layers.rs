@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("codec: records become bytes", &["codec"]),
     ("ledger: the durable trail, which knows bytes and nothing of what they mean", &["ledger"]),
+    ("recovery: state goes to the disk, and comes back at a start", &["recovery"]),
     ("config: what the host's owner declares", &["config"]),
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),
@@ -30,6 +31,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("learning: closed incidents become rules", &["learning"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
+    ("incidents: alerts and findings become incidents", &["incidents"]),
+    ("response: what is done about it, and how it is taken back", &["response"]),
     ("engine: the only one that knows the order", &["engine"]),
     ("trace: reads an engine beside its host, and replays what it saw", &["trace"]),
 ];

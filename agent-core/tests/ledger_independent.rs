@@ -58,7 +58,7 @@ impl Fixture {
             "" => (None, &self.host, "host".to_owned()),
             _ => (Some(&self.id), &self.tenant, hex(&self.id)),
         };
-        let proofs = prove(self.disk(), ORIGIN, id).unwrap();
+        let proofs = prove(self.disk(), ORIGIN, id).unwrap().unwrap();
         (found, proofs, key, self.folder.path().join(format!("logs/{name}/checkpoint")))
     }
 }
@@ -242,5 +242,5 @@ fn wincode_reads_what_bincode_wrote() {
     assert_eq!(starts, [first]);
     // The start, the tenant's first record, the alerts and the heads.
     assert_eq!(stops, [payload::Stop { appended: 1_503, refused: 0 }]);
-    assert_eq!((heads.len(), heads[0].width), (1, 1));
+    assert_eq!((heads.len(), heads[0].width), (1, 64));
 }

@@ -42,6 +42,9 @@ fn churn(reader: &engine::Reader, stop: &AtomicBool, gone: &AtomicUsize) {
             thread::sleep(std::time::Duration::from_millis(1));
         }
         gone.fetch_add(vms.iter().filter(|vm| watched(vm)).count(), Relaxed);
+        // What was learned is copied meanwhile, too.
+        drop(reader.copied());
+        reader.want_copy();
         vms.into_iter().for_each(MiniVmm::kill9);
     }
 }

@@ -144,6 +144,8 @@ fn never_blocks(call: &str) -> bool {
         // Eight bytes into a descriptor made with EFD_NONBLOCK.
         "write" => arguments(call).ends_with("\", 8"),
         "sendto" | "recvfrom" | "recvmsg" | "sendmsg" => call.contains("MSG_DONTWAIT"),
+        // A program that was loaded beforehand: it runs to its end under RCU, and its loops are bounded by what there is.
+        "bpf" => call.contains("BPF_PROG_TEST_RUN") || call.contains("BPF_PROG_RUN"),
         // Waking the planner, never waiting for it.
         "futex" => call.contains("FUTEX_WAKE"),
         _ => false,

@@ -7,6 +7,7 @@ mod vm_support;
 use bartizan_core::config::Config;
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::metrics::{Source, vcpu, vm, vmnet};
+use bartizan_core::sampling::vm::bpf::Bpf;
 use bartizan_core::sampling::vm::{Pace, VmPlan};
 use bartizan_testkit::alloc::{CountingAllocator, count};
 use bartizan_testkit::cgroup::Cgroup;
@@ -219,7 +220,7 @@ fn as_nobody() {
     let Ok(pid) = std::env::var("BARTIZAN_TEST_PID") else { return };
     let pid = pid.parse().unwrap();
     let info = describe(pid, &proc::threads(pid).unwrap()[1..2], &[]);
-    let (_, reports) = VmPlan::open(&info, &Config::default(), 1_000);
+    let (_, reports) = VmPlan::open(&info, &Config::default(), &Bpf::none("not asked for"), 1_000);
     for report in &reports {
         println!("{:?} {} {} {}", report.source, report.tier, report.availability.name(), report.reason);
     }

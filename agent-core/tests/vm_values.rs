@@ -182,13 +182,22 @@ fn a_closed_source_says_what_closes_it() {
 #[test]
 fn a_spinning_guest_moves_its_vcpu_and_nothing_else() {
     need_kvm!();
-    for choice in [ThreadTierChoice::Auto, ThreadTierChoice::OpenEach] {
+    for (choice, tier) in [
+        (ThreadTierChoice::Bpf, "bpf"),
+        (ThreadTierChoice::KeptFd, "kept-fd"),
+        (ThreadTierChoice::OpenEach, "open-each"),
+    ] {
         let vmm = MiniVmm::builder().guest(Guest::Spin).other_threads(2).start().unwrap();
         let mut config = Config::default();
         config.sampling.thread_tier = choice;
         let mut watched = watch(&vmm, &config);
-        let tier = if choice == ThreadTierChoice::Auto { "kept-fd" } else { "open-each" };
-        assert_eq!(watched.report(Source::Schedule).tier, tier);
+        let report = watched.report(Source::Schedule);
+        if choice == ThreadTierChoice::Bpf && report.tier != tier {
+            // Not on every machine: see the test of this tier.
+            println!("not tested: {}", report.reason);
+            continue;
+        }
+        assert_eq!(report.tier, tier);
         watched.tick();
         assert_eq!(watched.vcpu(0, vcpu::PROGRESSING), Err(Availability::Pending), "nothing to compare with");
         let (run, emulator) = (watched.vcpu(0, vcpu::RUN).unwrap(), watched.vm(vm::EMULATOR_RUN).unwrap());

@@ -1,9 +1,10 @@
 //! The life of an agent.
 
 use crate::config::btz_config;
-use crate::entry::{self, on_agent};
+use crate::entry::{self, Handle, Words, on_agent};
 use crate::error::btz_error;
 use crate::failure::Failure;
+use crate::ledger::attach::Attached;
 use crate::quiet;
 use crate::status::{BTZ_ERR_BUSY, BTZ_ERR_FORKED, BTZ_ERR_MEMORY, btz_status};
 use crate::version::check_abi;
@@ -44,27 +45,46 @@ pub struct btz_agent {
     alert_fd: RawFd,
     pub(crate) check_fd: RawFd,
     maintenance_fd: RawFd,
+    /// Where alerts and changes are recorded before they are handed out.
+    pub(crate) attached: RwLock<Option<Attached>>,
+}
+
+impl Handle for btz_agent {
+    const WORDS: Words = Words {
+        null: "the agent is NULL",
+        dead: "this is not an agent, or it was freed",
+        forked: "the agent belongs to the parent process",
+        failed: "the agent has failed; only btz_agent_free() works",
+        fails: "the agent failed in this call; only btz_agent_free() works",
+    };
+    fn is_alive(&self) -> bool {
+        self.magic.load(Acquire) == ALIVE
+    }
+    fn calls(&self) -> &AtomicU32 {
+        &self.calls
+    }
+    fn forked(&self) -> bool {
+        self.reader.forked()
+    }
+    fn has_failed(&self) -> bool {
+        self.faulted.load(Acquire) || self.reader.state() == AgentState::Faulted
+    }
+    fn fault(&self) {
+        self.faulted.store(true, Release);
+    }
 }
 
 impl btz_agent {
-    pub(crate) fn is_alive(&self) -> bool {
-        self.magic.load(Acquire) == ALIVE
-    }
-
-    pub(crate) fn forked(&self) -> bool {
-        self.reader.forked()
-    }
-
     /// What the host drives: shared.
     pub(crate) fn driven(&self, run: impl FnOnce(&Agent) -> Result<(), Failure>) -> Result<(), Failure> {
         let agent = self.agent.try_read().ok_or_else(busy)?;
-        agent.as_ref().map_or_else(|| Err(entry::dead()), run)
+        agent.as_ref().map_or_else(|| Err(entry::dead::<btz_agent>()), run)
     }
 
     /// What changes the threads: alone.
     fn changed(&self, run: impl FnOnce(&mut Agent) -> Result<(), Failure>) -> Result<(), Failure> {
         let mut agent = self.agent.try_write().ok_or_else(busy)?;
-        agent.as_mut().map_or_else(|| Err(entry::dead()), run)
+        agent.as_mut().map_or_else(|| Err(entry::dead::<btz_agent>()), run)
     }
 }
 
@@ -134,6 +154,7 @@ pub unsafe extern "C" fn btz_agent_new(
             check_fd: reader.checks().fd().as_raw_fd(),
             maintenance_fd: agent.maintenance_fd().as_raw_fd(),
             agent: RwLock::new(Some(agent)),
+            attached: RwLock::new(None),
             reader,
         });
         // SAFETY: the contract: `out` is writable.
@@ -303,7 +324,7 @@ pub unsafe extern "C" fn btz_agent_free(agent: *mut btz_agent) -> btz_status {
             return Err(Failure::new(BTZ_ERR_FORKED, "the agent belongs to the parent process"));
         }
         if handle.magic.compare_exchange(ALIVE, FREED, AcqRel, Acquire).is_err() {
-            return Err(entry::dead());
+            return Err(entry::dead::<btz_agent>());
         }
         // From here on, calls that begin are refused; one that is inside already keeps the handle alive.
         let keep = |failure| {

@@ -4,6 +4,7 @@ use crate::agent::btz_agent;
 use crate::entities::{btz_entity, encode};
 use crate::entry::{self, on_agent};
 use crate::failure::Failure;
+use crate::ledger::attach;
 use crate::size::{self, Rows};
 use crate::status::btz_status;
 use crate::text;
@@ -64,6 +65,13 @@ pub struct btz_alert {
     pub tenant: [c_char; 40],
     /// One sentence for people.
     pub message: [c_char; 264],
+    /// How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+    /// Since: 0.3
+    pub tail_probability: f64,
+    /// How many series speak for it; 1 for rules that look at one thing. Since: 0.3
+    pub signs: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What became of the alerts that were produced: at every instant,
@@ -115,7 +123,7 @@ pub struct btz_cost {
     pub checks_cpu_ns: u64,
 }
 
-size::sized!(btz_alert = 536, btz_accounting = 48, btz_cost = 72);
+size::sized!(btz_alert = 552, btz_accounting = 48, btz_cost = 72);
 
 /// The same as BTZ_ACCOUNTING_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
 /// Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
@@ -140,7 +148,8 @@ pub unsafe extern "C" fn btz_cost_init(cost: *mut btz_cost, struct_size: u32) ->
 /// When fewer than capacity came, none waits any more, and btz_agent_alert_fd() is no longer readable. out: capacity
 /// elements, each stride bytes after the one before; stride: sizeof(btz_alert). count: receives how many were written;
 /// 0 is no error. Errors: BTZ_ERR_NULL, BTZ_ERR_SIZE: no alert was taken.
-/// Threads: any; each alert goes to one caller. Blocking: no; no allocation. Since: 0.1
+/// Threads: any; each alert goes to one caller. Blocking: no; no allocation; with a ledger as btz_agent_record() says.
+/// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn btz_agent_alerts(
     agent: *const btz_agent,
@@ -155,9 +164,16 @@ pub unsafe extern "C" fn btz_agent_alerts(
         }
         // SAFETY: the contract: `capacity` elements of `stride` bytes.
         let mut rows = unsafe { Rows::new(out, stride, capacity)? };
+        let mut recorder = attach::recorder(agent);
         while rows.has_room() {
             let Some(alert) = agent.reader.alerts().next() else { break };
+            if let Some(recorder) = &mut recorder {
+                recorder.alert(&alert);
+            }
             rows.push(view(&alert));
+        }
+        if let Some(recorder) = &mut recorder {
+            recorder.settle();
         }
         // SAFETY: the contract: writable.
         unsafe { count.write(rows.written()) };
@@ -241,6 +257,9 @@ fn view(alert: &Alert) -> btz_alert {
         subject: text::array(&alert.subject),
         tenant: text::array(&alert.tenant),
         message: text::array(&alert.message),
+        tail_probability: alert.tail_probability,
+        signs: alert.signs,
+        reserved: 0,
     }
 }
 

@@ -124,7 +124,7 @@ pub struct btz_source {
     pub reserved: u32,
     /// Its name, such as "kvm".
     pub name: [c_char; 32],
-    /// The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ...
+    /// The tier in use: "bpf", "kept-fd", "stats-fd", "debugfs", "qmp", "none", ...
     pub tier: [c_char; 32],
     /// Why this tier and no better one; where something is closed, which capability or permission opens it.
     pub reason: [c_char; 512],

@@ -12,9 +12,9 @@ use crate::status::{
     BTZ_ERR_FAULTED, BTZ_ERR_FORKED, BTZ_ERR_HANDLE, BTZ_ERR_INTERNAL, BTZ_ERR_NULL, BTZ_ERR_REENTRY, BTZ_OK,
     btz_status,
 };
-use bartizan_core::engine::AgentState;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::AcqRel;
 
 /// A call that belongs to no agent.
 pub(crate) fn plain(error: *mut btz_error, run: impl FnOnce() -> Outcome) -> btz_status {
@@ -26,47 +26,82 @@ pub(crate) fn plain(error: *mut btz_error, run: impl FnOnce() -> Outcome) -> btz
     })
 }
 
+/// A handle that may be used by many threads: agents and ledgers.
+pub(crate) trait Handle {
+    /// Static: some calls promise not to allocate, not even to be refused.
+    const WORDS: Words;
+    /// Whether its first word says that it is one of ours, and was not freed.
+    fn is_alive(&self) -> bool;
+    /// Calls that are inside now.
+    fn calls(&self) -> &AtomicU32;
+    /// Whether another process made it.
+    fn forked(&self) -> bool;
+    /// Whether a part of it has failed.
+    fn has_failed(&self) -> bool;
+    /// A call on it panicked.
+    fn fault(&self);
+}
+
+/// What is said of a handle that cannot be used.
+pub(crate) struct Words {
+    pub(crate) null: &'static str,
+    pub(crate) dead: &'static str,
+    pub(crate) forked: &'static str,
+    pub(crate) failed: &'static str,
+    pub(crate) fails: &'static str,
+}
+
 /// A call on an agent.
 pub(crate) unsafe fn on_agent(
     agent: *const btz_agent,
     error: *mut btz_error,
     run: impl FnOnce(&btz_agent) -> Outcome,
 ) -> btz_status {
+    // SAFETY: the caller's contract is this function's.
+    unsafe { on(agent, error, run) }
+}
+
+/// A call on a handle.
+pub(crate) unsafe fn on<H: Handle>(
+    handle: *const H,
+    error: *mut btz_error,
+    run: impl FnOnce(&H) -> Outcome,
+) -> btz_status {
     finish(error, || {
         not_in_log_hook()?;
         // SAFETY: the caller's contract is this function's.
-        let agent = unsafe { alive(agent)? };
-        let _inside = Inside::enter(agent)?;
-        if agent.forked() {
-            return Err(Failure::new(BTZ_ERR_FORKED, "the agent belongs to the parent process"));
+        let handle = unsafe { alive(handle)? };
+        let _inside = Inside::enter(handle)?;
+        if handle.forked() {
+            return Err(Failure::new(BTZ_ERR_FORKED, H::WORDS.forked));
         }
-        if agent.faulted.load(Acquire) || agent.reader.state() == AgentState::Faulted {
-            return Err(Failure::new(BTZ_ERR_FAULTED, "the agent has failed; only btz_agent_free() works"));
+        if handle.has_failed() {
+            return Err(Failure::new(BTZ_ERR_FAULTED, H::WORDS.failed));
         }
-        caught(|| run(agent)).unwrap_or_else(|()| {
-            agent.faulted.store(true, std::sync::atomic::Ordering::Release);
-            Err(Failure::new(BTZ_ERR_FAULTED, "the agent failed in this call; only btz_agent_free() works"))
+        caught(|| run(handle)).unwrap_or_else(|()| {
+            handle.fault();
+            Err(Failure::new(BTZ_ERR_FAULTED, H::WORDS.fails))
         })
     })
 }
 
 /// The handle, if it looks like one of ours.
-pub(crate) unsafe fn alive<'a>(agent: *const btz_agent) -> Result<&'a btz_agent, Failure> {
-    if agent.is_null() {
-        return Err(Failure::new(BTZ_ERR_NULL, "the agent is NULL"));
+pub(crate) unsafe fn alive<'a, H: Handle>(handle: *const H) -> Result<&'a H, Failure> {
+    if handle.is_null() {
+        return Err(Failure::new(BTZ_ERR_NULL, H::WORDS.null));
     }
-    if !agent.is_aligned() {
-        return Err(dead());
+    if !handle.is_aligned() {
+        return Err(dead::<H>());
     }
     // SAFETY: the contract: a handle between its making and its end. A freed one is looked for in its first word, which
     // is all that can be done for a caller who breaks the contract.
-    let agent = unsafe { &*agent };
-    if agent.is_alive() { Ok(agent) } else { Err(dead()) }
+    let handle = unsafe { &*handle };
+    if handle.is_alive() { Ok(handle) } else { Err(dead::<H>()) }
 }
 
 /// The failure of a handle that is none.
-pub(crate) fn dead() -> Failure {
-    Failure::new(BTZ_ERR_HANDLE, "this is not an agent, or it was freed")
+pub(crate) fn dead<H: Handle>() -> Failure {
+    Failure::new(BTZ_ERR_HANDLE, H::WORDS.dead)
 }
 
 /// Runs, and turns a panic into `Err(())`.
@@ -98,20 +133,20 @@ pub(crate) fn not_in_log_hook() -> Outcome {
     Ok(())
 }
 
-/// Counts the calls that are inside an agent, so that it is not freed under them.
-struct Inside<'a>(&'a btz_agent);
+/// Counts the calls that are inside a handle, so that it is not freed under them.
+struct Inside<'a, H: Handle>(&'a H);
 
-impl<'a> Inside<'a> {
-    fn enter(agent: &'a btz_agent) -> Result<Self, Failure> {
-        agent.calls.fetch_add(1, AcqRel);
-        let inside = Self(agent);
+impl<'a, H: Handle> Inside<'a, H> {
+    fn enter(handle: &'a H) -> Result<Self, Failure> {
+        handle.calls().fetch_add(1, AcqRel);
+        let inside = Self(handle);
         // Looked at again: a free that began meanwhile has either seen this call, or is seen here.
-        if agent.is_alive() { Ok(inside) } else { Err(dead()) }
+        if handle.is_alive() { Ok(inside) } else { Err(dead::<H>()) }
     }
 }
 
-impl Drop for Inside<'_> {
+impl<H: Handle> Drop for Inside<'_, H> {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, AcqRel);
+        self.0.calls().fetch_sub(1, AcqRel);
     }
 }

@@ -1,11 +1,13 @@
 //! A call that did not succeed, on its way to the caller.
 
 use crate::status::{
-    BTZ_ERR_ARGUMENT, BTZ_ERR_BUSY, BTZ_ERR_CONFIG, BTZ_ERR_FAULTED, BTZ_ERR_FORKED, BTZ_ERR_MEMORY,
-    BTZ_ERR_NULL, BTZ_ERR_RESTART, BTZ_ERR_STATE, BTZ_ERR_SYSTEM, BTZ_ERR_TIMEOUT, btz_status,
+    BTZ_ERR_ARGUMENT, BTZ_ERR_BUSY, BTZ_ERR_CONFIG, BTZ_ERR_DAMAGED, BTZ_ERR_DISK, BTZ_ERR_FAULTED,
+    BTZ_ERR_FORKED, BTZ_ERR_FULL, BTZ_ERR_LOCKED, BTZ_ERR_MEMORY, BTZ_ERR_NULL, BTZ_ERR_RESTART,
+    BTZ_ERR_STATE, BTZ_ERR_SYSTEM, BTZ_ERR_TIMEOUT, btz_status,
 };
 use bartizan_core::config::ConfigError;
 use bartizan_core::engine::{BuildError, RunnerError};
+use bartizan_core::ledger::LedgerError;
 use std::borrow::Cow;
 
 /// Code and text. Texts of the calls that promise not to allocate are static.
@@ -70,5 +72,19 @@ impl From<RunnerError> for Failure {
             RunnerError::Rule(_) => (BTZ_ERR_CONFIG, error.to_string().into()),
         };
         Self { code, message }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let code = match &error {
+            LedgerError::Disk { .. } => BTZ_ERR_DISK,
+            LedgerError::Damaged { .. } => BTZ_ERR_DAMAGED,
+            LedgerError::Full => BTZ_ERR_FULL,
+            LedgerError::Record(_) | LedgerError::Key(_) => BTZ_ERR_ARGUMENT,
+            LedgerError::Locked => BTZ_ERR_LOCKED,
+            LedgerError::Stopped => BTZ_ERR_STATE,
+        };
+        Self::new(code, error.to_string())
     }
 }

@@ -9,6 +9,10 @@ use crate::checks::waive::btz_waiver;
 use crate::checks::work::btz_check_state;
 use crate::entities::{btz_part, btz_source, btz_vm};
 use crate::error::btz_error;
+use crate::ledger::options::btz_ledger_options;
+use crate::ledger::records::btz_record;
+use crate::ledger::state::btz_ledger_status;
+use crate::ledger::verify::btz_ledger_report;
 use crate::options::btz_options;
 use crate::rules::btz_rule;
 use crate::values::{btz_point, btz_query, btz_tick, btz_value};
@@ -120,6 +124,8 @@ pub const LAYOUTS: &[Layout] = &[
         checks,
         checks_sweep_s,
         checks_slice_ms,
+        series,
+        false_alarms_per_host_week_permille,
     }),
     layout!(btz_metric {
         struct_size,
@@ -177,6 +183,9 @@ pub const LAYOUTS: &[Layout] = &[
         subject,
         tenant,
         message,
+        tail_probability,
+        signs,
+        reserved,
     }),
     layout!(btz_accounting { struct_size, reserved, produced, delivered, suppressed, dropped, in_flight }),
     layout!(btz_rule {
@@ -263,5 +272,72 @@ pub const LAYOUTS: &[Layout] = &[
         expires_length,
         ticket,
         ticket_length,
+    }),
+    layout!(btz_ledger_options {
+        struct_size,
+        driven,
+        origin,
+        origin_length,
+        witnesses,
+        witnesses_length,
+        bytes_max,
+        age_s_max,
+        checkpoint_interval_ms,
+        segment_bytes,
+        queue_bytes,
+        reserve_bytes,
+    }),
+    layout!(btz_ledger_status {
+        struct_size,
+        disk,
+        disk_error,
+        run,
+        last_run,
+        closed,
+        torn_bytes,
+        appended,
+        refused,
+        left_early,
+        next,
+        durable,
+        failures,
+        queued_bytes,
+        first,
+        bytes,
+        tree_size,
+        covered,
+        cosigned,
+        checkpoints,
+        checkpoint_wall_ns,
+        pruned,
+    }),
+    layout!(btz_record {
+        struct_size,
+        kind,
+        sequence,
+        wall_ns,
+        mono_ns,
+        run,
+        reserved,
+        payload_offset,
+        payload_length,
+        tenant,
+    }),
+    layout!(btz_ledger_report {
+        struct_size,
+        outcome,
+        first,
+        next,
+        unsigned_records,
+        torn_bytes,
+        logs,
+        leaves,
+        signed_leaves,
+        bad_sequence,
+        bad_offset,
+        origin,
+        key,
+        bad_path,
+        what,
     }),
 ];

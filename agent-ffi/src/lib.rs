@@ -44,6 +44,8 @@ pub mod rules;
 
 pub mod checks;
 
+pub mod ledger;
+
 pub mod log_hook;
 
 mod entry;

@@ -18,6 +18,8 @@ pub const BTZ_THREAD_TIER_AUTO: u32 = 1;
 pub const BTZ_THREAD_TIER_KEPT_FD: u32 = 2;
 /// Open, read, close. Since: 0.1
 pub const BTZ_THREAD_TIER_OPEN_EACH: u32 = 3;
+/// A program in the kernel that reads all threads of all VMs in one run. Since: 0.1
+pub const BTZ_THREAD_TIER_BPF: u32 = 4;
 
 /// The cheapest way that works. Since: 0.1
 pub const BTZ_KVM_TIER_AUTO: u32 = 1;
@@ -29,6 +31,8 @@ pub const BTZ_KVM_TIER_DEBUGFS: u32 = 3;
 pub const BTZ_KVM_TIER_QMP: u32 = 4;
 /// Not at all. Since: 0.1
 pub const BTZ_KVM_TIER_OFF: u32 = 5;
+/// A program in the kernel that reads the counters of all VMs in one run. Since: 0.1
+pub const BTZ_KVM_TIER_BPF: u32 = 6;
 
 /// Numbers of a configuration. In every field 0 means "leave as it is", and BTZ_ZERO means 0 (none, off, automatic).
 /// What the numbers do, and their ranges, is described in docs/configuration.md under the same names. Since: 0.1
@@ -85,9 +89,13 @@ pub struct btz_options {
     pub checks_sweep_s: u32,
     /// checks.slice_ms: checks work so long at a time, and pause for nine times as long. Since: 0.2
     pub checks_slice_ms: u32,
+    /// limits.series: series of `unusual` rules that have a detector; BTZ_ZERO is none. Since: 0.3
+    pub series: u32,
+    /// detection.false_alarms_per_host_week, in thousandths: 1000 is one a week. Since: 0.3
+    pub false_alarms_per_host_week_permille: u32,
 }
 
-size::sized!(btz_options = 88);
+size::sized!(btz_options = 96);
 
 /// The same as BTZ_OPTIONS_INIT, for languages without macros: zeroes struct_size bytes and sets the field.
 /// Returns BTZ_OK, BTZ_ERR_NULL or BTZ_ERR_SIZE. Threads: any. Blocking: no. Since: 0.1
@@ -98,7 +106,7 @@ pub unsafe extern "C" fn btz_options_init(options: *mut btz_options, struct_size
 }
 
 /// Every number that is only a number, with its place in the configuration.
-fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mut u32, &'a mut u32); 19] {
+fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mut u32, &'a mut u32); 20] {
     let btz_options {
         vms,
         vcpus,
@@ -119,6 +127,8 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
         alerts_per_rule_per_minute_max,
         checks_sweep_s,
         checks_slice_ms,
+        series,
+        false_alarms_per_host_week_permille: _,
         struct_size: _,
         perf_events: _,
         thread_tier: _,
@@ -148,21 +158,24 @@ fn numbers<'a>(options: &'a mut btz_options, config: &'a mut Config) -> [(&'a mu
         (alerts_per_rule_per_minute_max, &mut config.alerts.per_rule_per_minute_max),
         (checks_sweep_s, &mut config.checks.sweep_s),
         (checks_slice_ms, &mut config.checks.slice_ms),
+        (series, &mut limits.series),
     ]
 }
 
-const THREAD_TIERS: [(u32, ThreadTierChoice); 3] = [
+const THREAD_TIERS: [(u32, ThreadTierChoice); 4] = [
     (BTZ_THREAD_TIER_AUTO, ThreadTierChoice::Auto),
     (BTZ_THREAD_TIER_KEPT_FD, ThreadTierChoice::KeptFd),
     (BTZ_THREAD_TIER_OPEN_EACH, ThreadTierChoice::OpenEach),
+    (BTZ_THREAD_TIER_BPF, ThreadTierChoice::Bpf),
 ];
 
-const KVM_TIERS: [(u32, KvmTierChoice); 5] = [
+const KVM_TIERS: [(u32, KvmTierChoice); 6] = [
     (BTZ_KVM_TIER_AUTO, KvmTierChoice::Auto),
     (BTZ_KVM_TIER_STATS_FD, KvmTierChoice::StatsFd),
     (BTZ_KVM_TIER_DEBUGFS, KvmTierChoice::Debugfs),
     (BTZ_KVM_TIER_QMP, KvmTierChoice::Qmp),
     (BTZ_KVM_TIER_OFF, KvmTierChoice::Off),
+    (BTZ_KVM_TIER_BPF, KvmTierChoice::Bpf),
 ];
 
 /// Lays options over a configuration; does not check the ranges.
@@ -173,6 +186,11 @@ pub(crate) fn apply(mut options: btz_options, config: &mut Config) -> Outcome {
             BTZ_ZERO => *setting = 0,
             number => *setting = number,
         }
+    }
+    if options.false_alarms_per_host_week_permille != 0 {
+        // BTZ_ZERO is no number of alarms, and is refused with all others that are out of range.
+        config.detection.false_alarms_per_host_week =
+            f64::from(options.false_alarms_per_host_week_permille) / 1_000.0;
     }
     switch("perf_events", options.perf_events, &mut config.sampling.perf_events)?;
     switch("without_kvm", options.without_kvm, &mut config.discovery.without_kvm)?;
@@ -211,9 +229,16 @@ pub(crate) fn effective(config: &Config) -> btz_options {
     options.perf_events = on(config.sampling.perf_events);
     options.without_kvm = on(config.discovery.without_kvm);
     options.checks = on(config.checks.enabled);
+    options.false_alarms_per_host_week_permille = permille(config.detection.false_alarms_per_host_week);
     options.thread_tier = number_of(&THREAD_TIERS, config.sampling.thread_tier);
     options.kvm_tier = number_of(&KVM_TIERS, config.sampling.kvm_tier);
     options
+}
+
+/// Thousandths of a number that is in its range: from 1 to ten million.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+fn permille(number: f64) -> u32 {
+    (number * 1_000.0).round().clamp(1.0, 1e7) as u32
 }
 
 fn number_of<T: PartialEq + Copy>(known: &[(u32, T)], setting: T) -> u32 {
@@ -223,7 +248,7 @@ fn number_of<T: PartialEq + Copy>(known: &[(u32, T)], setting: T) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bartizan_core::config::RANGES;
+    use bartizan_core::config::{RANGES, Range};
 
     #[test]
     fn options_carry_every_number_over() {
@@ -237,11 +262,17 @@ mod tests {
         options.perf_events = BTZ_ZERO;
         options.without_kvm = BTZ_ZERO;
         options.checks = BTZ_ZERO;
+        options.false_alarms_per_host_week_permille = 2_500;
         apply(options, &mut config).expect("applies");
         let mut other = Config::default();
         apply(effective(&config), &mut other).expect("applies");
         assert_eq!(other, config);
-        assert_eq!(RANGES.len(), 19, "a number was added to the configuration: add it to btz_options");
+        // A ledger is opened with options of its own; incidents are a daemon's.
+        let elsewhere = |range: &&Range| {
+            ["ledger.", "incidents.", "response."].iter().any(|section| range.key.starts_with(section))
+        };
+        let count = RANGES.iter().filter(|range| !elsewhere(range)).count();
+        assert_eq!(count, 20, "a number was added to the configuration: add it to btz_options");
     }
 
     #[test]

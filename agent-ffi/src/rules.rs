@@ -26,6 +26,14 @@ pub const BTZ_RULE_STATE: u32 = 4;
 pub const BTZ_RULE_BASELINE: u32 = 5;
 /// A VM's process is gone. Since: 0.1
 pub const BTZ_RULE_GONE: u32 = 6;
+/// What is unusual for this very row: a sign that is told together with others. Since: 0.3
+pub const BTZ_RULE_UNUSUAL: u32 = 7;
+/// The signs about one VM, or about the host, taken together. Since: 0.3
+pub const BTZ_RULE_UNUSUAL_TOGETHER: u32 = 8;
+/// A resource will be used up. Since: 0.3
+pub const BTZ_RULE_EXHAUSTION: u32 = 9;
+/// A counter that should move has stopped. Since: 0.3
+pub const BTZ_RULE_STANDSTILL: u32 = 10;
 
 /// A rule of detection. Texts are UTF-8, NUL-terminated, cut to fit. Since: 0.1
 #[repr(C)]
@@ -122,6 +130,10 @@ const _: () = {
     assert!(BTZ_RULE_THRESHOLD == RuleKind::Threshold as u32 && BTZ_RULE_CHANGE == RuleKind::Change as u32);
     assert!(BTZ_RULE_ABSENCE == RuleKind::Absence as u32 && BTZ_RULE_STATE == RuleKind::State as u32);
     assert!(BTZ_RULE_BASELINE == RuleKind::Baseline as u32 && BTZ_RULE_GONE == RuleKind::Gone as u32);
+    assert!(BTZ_RULE_UNUSUAL == RuleKind::Unusual as u32);
+    assert!(BTZ_RULE_UNUSUAL_TOGETHER == RuleKind::UnusualTogether as u32);
+    assert!(BTZ_RULE_EXHAUSTION == RuleKind::Exhaustion as u32);
+    assert!(BTZ_RULE_STANDSTILL == RuleKind::Standstill as u32);
 };
 
 #[cfg(test)]

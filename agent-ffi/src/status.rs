@@ -42,6 +42,14 @@ pub const BTZ_ERR_BUFFER: btz_status = -16;
 pub const BTZ_ERR_REENTRY: btz_status = -17;
 /// This part of a configuration is fixed when an agent is made; make a new one. Since: 0.1
 pub const BTZ_ERR_RESTART: btz_status = -18;
+/// A ledger's files were changed, lost, or written by something else; the error's text names the place. Since: 0.3
+pub const BTZ_ERR_DAMAGED: btz_status = -19;
+/// Too much waits already: the record was refused, and is counted. Since: 0.3
+pub const BTZ_ERR_FULL: btz_status = -20;
+/// The disk refused. What was appended stays queued, and is written when the disk is back. Since: 0.3
+pub const BTZ_ERR_DISK: btz_status = -21;
+/// Another process, or another handle, has this ledger open. Since: 0.3
+pub const BTZ_ERR_LOCKED: btz_status = -22;
 
 /// Every status with its name, for btz_status_name() and the tests.
 pub(crate) const NAMES: &[(btz_status, &std::ffi::CStr)] = &[
@@ -64,6 +72,10 @@ pub(crate) const NAMES: &[(btz_status, &std::ffi::CStr)] = &[
     (BTZ_ERR_BUFFER, c"BTZ_ERR_BUFFER"),
     (BTZ_ERR_REENTRY, c"BTZ_ERR_REENTRY"),
     (BTZ_ERR_RESTART, c"BTZ_ERR_RESTART"),
+    (BTZ_ERR_DAMAGED, c"BTZ_ERR_DAMAGED"),
+    (BTZ_ERR_FULL, c"BTZ_ERR_FULL"),
+    (BTZ_ERR_DISK, c"BTZ_ERR_DISK"),
+    (BTZ_ERR_LOCKED, c"BTZ_ERR_LOCKED"),
 ];
 
 #[cfg(test)]

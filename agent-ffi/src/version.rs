@@ -7,10 +7,10 @@ use std::ffi::{CStr, c_char};
 /// The major version of the ABI that this header describes: the number in the library's SONAME. Since: 0.1
 pub const BTZ_ABI_MAJOR: u32 = 0;
 /// The minor version of the ABI that this header describes: grows with every addition. Since: 0.1
-pub const BTZ_ABI_MINOR: u32 = 2;
+pub const BTZ_ABI_MINOR: u32 = 3;
 /// What to pass as `abi`: major * 65536 + minor. A library serves callers of the same major version and of no higher
 /// minor version than its own. Since: 0.1
-pub const BTZ_ABI_VERSION: u32 = 2;
+pub const BTZ_ABI_VERSION: u32 = 3;
 
 const _: () = assert!(BTZ_ABI_VERSION == BTZ_ABI_MAJOR * 65_536 + BTZ_ABI_MINOR);
 

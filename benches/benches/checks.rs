@@ -4,7 +4,7 @@
 use bartizan_benches::cpu::as_f64;
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{Mode, Samples, Variant, compare, is_quick};
-use bartizan_core::checks::{Board, Checker, Verdict, run_once, vms_of};
+use bartizan_core::checks::{Board, Checker, Verdict, vms_of};
 use bartizan_core::config::Config;
 use bartizan_core::sys::clock::Clock;
 use bartizan_testkit::herd::Herd;
@@ -17,7 +17,7 @@ use std::time::Duration;
 const FULL_NS_MAX: f64 = 50e6;
 const IDLE_NS_MAX: f64 = 0.5e6;
 const PEAK_KIB_MAX: f64 = 8.0 * 1024.0;
-/// In the environment of a child that makes one full run and tells the most memory it ever had.
+/// In the environment of a child that makes one full run and tells its memory: the PIDs of the VMs it looks at.
 const ONCE: &str = "BARTIZAN_BENCH_CHECKS_ONCE";
 
 fn row(samples: &Samples, mode: Mode, limit_ns: f64, limit: &'static str) -> Row {
@@ -28,8 +28,8 @@ fn row(samples: &Samples, mode: Mode, limit_ns: f64, limit: &'static str) -> Row
 }
 
 fn main() {
-    if std::env::var_os(ONCE).is_some() {
-        return once();
+    if let Ok(pids) = std::env::var(ONCE) {
+        return once(&pids);
     }
     let vms = 32;
     let mut report = Report::new("Checks of isolation and configuration (CPU time)");
@@ -43,8 +43,11 @@ fn main() {
         },
         ..config
     };
-    let found = vms_of(&config);
-    assert!(found.len() >= vms, "{} VMs of {vms} were found", found.len());
+    // The herd alone, whatever else runs on this host.
+    let pids = herd.pids();
+    let mut found = vms_of(&config);
+    found.retain(|vm| u32::try_from(vm.id.pid).is_ok_and(|pid| pids.contains(&pid)));
+    assert!(found.len() == vms, "{} VMs of {vms} were found", found.len());
     let board = Arc::new(Board::new().expect("a board"));
     let mut checker = Checker::new(&config, Clock::System, Arc::clone(&board));
     checker.set_vms(found.clone());
@@ -84,7 +87,13 @@ fn main() {
     })];
     report.push(row(&compare(hot, rounds.min(5), &mut first)[0], hot, 0.0, ""));
 
-    let peak_kib = peak_of_a_process();
+    let [peak_kib, own_kib, files_kib] = memory_of_a_process(&pids);
+    report.remark(format!(
+        "of the memory, at the end: {:.1} MiB its own, {:.1} MiB pages of programs and libraries, which other \
+         processes share",
+        own_kib / 1024.0,
+        files_kib / 1024.0
+    ));
     report.push(Row {
         name: "most memory of a process that checks once".into(),
         mode: "peak".into(),
@@ -99,19 +108,30 @@ fn main() {
     report.finish("checks");
 }
 
-/// One full run, and the most memory this process ever had: `VmHWM` of proc(5).
-fn once() {
-    let checker = run_once(&Config::default(), Clock::System).expect("a run");
-    assert!(!checker.board().findings().is_empty());
+/// One full run; then what proc(5) says of this process: `VmHWM`, `RssAnon` and `RssFile`, in KiB.
+fn once(pids: &str) {
+    let pids: Vec<i32> = pids.split(',').filter_map(|pid| pid.parse().ok()).collect();
+    let config = Config::default();
+    let mut vms = vms_of(&config);
+    vms.retain(|vm| pids.contains(&vm.id.pid));
+    let mut checker = Checker::new(&config, Clock::System, Arc::new(Board::new().expect("a board")));
+    checker.set_vms(vms);
+    while checker.work(u64::MAX) {}
     let status = std::fs::read_to_string("/proc/self/status").expect("a file");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    println!("{}", peak.trim().trim_end_matches(" kB"));
+    for field in ["VmHWM:", "RssAnon:", "RssFile:"] {
+        let kib = status.lines().find_map(|line| line.strip_prefix(field)).expect("kernel 4.5");
+        println!("{}", kib.trim().trim_end_matches(" kB"));
+    }
+    assert!(!checker.board().findings().is_empty());
 }
 
-fn peak_of_a_process() -> f64 {
+fn memory_of_a_process(pids: &[u32]) -> [f64; 3] {
+    let pids = pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let me = std::env::current_exe().expect("this benchmark");
-    let output = Command::new(me).env(ONCE, "1").output().expect("a child");
-    String::from_utf8_lossy(&output.stdout).trim().parse().expect("KiB")
+    let output = Command::new(me).env(ONCE, pids).output().expect("a child");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    numbers.try_into().expect("three numbers")
 }
 
 /// Other checkers, each run once: they take from a second to minutes.

@@ -3,12 +3,17 @@
 //!
 //! Hot is one series over and over; cold is one sample for each of many series in turn, as a tick does it, with a
 //! state each that no cache holds.
+//!
+//! Beside it, reference implementations of other streaming detectors in Python, on the same samples, where the
+//! interpreter that `BARTIZAN_DETECTORS_PYTHON` names has them (`pip install river rrcf`).
 
 use bartizan_benches::cpu::{as_f64, thread_ns};
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{is_quick, median};
 use bartizan_core::detection::streaming::{Multivariate, Univariate};
 use std::hint::black_box;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 const STEP_NS: u64 = 300_000_000_000;
 const SERIES: usize = 40_000;
@@ -48,6 +53,29 @@ fn measure(rounds: usize, calls: u32, mut call: impl FnMut(u32)) -> f64 {
         })
         .collect();
     median(&samples)
+}
+
+/// Nanoseconds a sample of the reference implementations; why not, where they are not to be had.
+fn peers() -> Result<Vec<(String, f64)>, String> {
+    const SAMPLES: u32 = 1_000;
+    let python = std::env::var_os("BARTIZAN_DETECTORS_PYTHON")
+        .ok_or("BARTIZAN_DETECTORS_PYTHON names no interpreter")?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/compare_detectors.py");
+    let mut command = Command::new(python);
+    command.args([script, "--cost"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let samples: String = (0..SAMPLES).map(|index| format!("{}\n", sample(index))).collect();
+    let mut input = child.stdin.take().ok_or("no standard input")?;
+    input.write_all(samples.as_bytes()).map_err(|error| error.to_string())?;
+    drop(input);
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(format!("{script}: {}", output.status));
+    }
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let row =
+        |line: &str| line.split_once(' ').and_then(|(name, ns)| Some((name.to_owned(), ns.parse().ok()?)));
+    lines.lines().map(|line| row(line).ok_or_else(|| format!("not understood: {line}"))).collect()
 }
 
 fn main() {
@@ -93,5 +121,13 @@ fn main() {
     });
     let channels = f64::from(u32::try_from(CHANNELS).expect("fits"));
     push("a row of 38 channels, a channel", "hot", row / channels, None);
+    match peers() {
+        Ok(peers) => {
+            for (name, ns) in peers {
+                push(&format!("{name} in Python"), "hot", ns, Some((ns / hot, "one series")));
+            }
+        }
+        Err(problem) => eprintln!("other detectors were not measured: {problem}"),
+    }
     report.finish("streaming");
 }

@@ -5,17 +5,21 @@
 
 use bartizan_benches::report::{Goal, Report, Row};
 use bartizan_benches::{Mode, Samples, Variant, compare, is_quick, median};
-use bartizan_core::config::{Config, KvmTierChoice};
+use bartizan_core::config::{Config, KvmTierChoice, ThreadTierChoice};
 use bartizan_core::engine::Agent;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::{Entity, Frame, FrameWriter, Tick};
 use bartizan_core::sampling::metrics::{Source, agent, vcpu, vm};
+use bartizan_core::sampling::vm::bpf::Bpf;
 use bartizan_core::sampling::vm::{Pace, Scratch, VmPlan};
 use bartizan_core::sys::clock::Clock;
 use bartizan_core::sys::file::KeptFile;
+use bartizan_core::sys::pidfd;
 use bartizan_testkit::herd::Herd;
-use bartizan_testkit::proc::wait_until;
+use bartizan_testkit::proc::{fd_links, wait_until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +31,7 @@ const TICK_US_MAX: f64 = 15_000.0;
 /// Plans of all VMs, and a frame to put their values in.
 struct Plans {
     vms: Vec<VmPlan>,
+    bpf: Bpf,
     writer: FrameWriter,
     pace: Pace,
     scratch: Box<Scratch>,
@@ -36,20 +41,24 @@ struct Plans {
 impl Plans {
     fn open(infos: &[Arc<VmInfo>], config: &Config, pace: Pace) -> Self {
         let (mut writer, _) = Frame::new(&config.limits).expect("memory");
+        let bpf = Bpf::load(config);
+        let wanted = if config.sampling.thread_tier == ThreadTierChoice::Bpf { "bpf" } else { "kept-fd" };
         let plans = infos.iter().map(|info| {
             info.parts().chain([info.entity]).for_each(|entity| writer.open_row(entity));
-            let (plan, reports) = VmPlan::open(info, config, 1_000_000);
+            let (plan, reports) = VmPlan::open(info, config, &bpf, 1_000_000);
             let threads = reports.iter().find(|report| report.source == Source::Schedule);
-            assert_eq!(threads.map(|report| report.tier), Some("kept-fd"), "{reports:?}");
+            assert_eq!(threads.map(|report| report.tier), Some(wanted), "{reports:?}");
+            plan.take_seat();
             plan
         });
-        Self { vms: plans.collect(), writer, pace, scratch: Box::default(), number: 0 }
+        Self { vms: plans.collect(), bpf, writer, pace, scratch: Box::default(), number: 0 }
     }
 
     fn tick(&mut self) {
         let clock = Clock::System;
         self.number += 1;
         let tick = Tick { number: self.number, mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() };
+        self.run_program();
         for at in 0..self.vms.len() {
             // As the agent's own loop does.
             VmPlan::prefetch(self.vms.get(at + 1), self.vms.get(at + 2));
@@ -57,6 +66,11 @@ impl Plans {
             assert!(!pulse.vanished, "a VM of the herd is gone");
         }
         self.writer.finish(tick);
+    }
+
+    /// What the kernel reads for all VMs at once.
+    fn run_program(&self) {
+        self.bpf.run(self.number, u32::MAX, 1, self.pace.detail_every_ticks).expect("a run");
     }
 
     fn descriptors(&self) -> usize {
@@ -133,35 +147,153 @@ fn measure(report: &mut Report, size: usize) {
 
     let mut no_kvm = Config::default();
     no_kvm.sampling.kvm_tier = KvmTierChoice::Off;
+    no_kvm.sampling.thread_tier = ThreadTierChoice::KeptFd;
+    let mut by_bpf = no_kvm.clone();
+    by_bpf.sampling.thread_tier = ThreadTierChoice::Bpf;
     let bare = Bare::open(&infos);
     let mut threads = Plans::open(&infos, &no_kvm, Pace::for_vms(usize::MAX));
+    let mut records = Plans::open(&infos, &by_bpf, Pace::for_vms(usize::MAX));
+    let program = Plans::open(&infos, &by_bpf, Pace::for_vms(usize::MAX));
     // Every VM has had its first tick, in which everything is read.
     threads.tick();
+    records.tick();
     for (mode, rounds) in modes() {
         let mut variants = vec![
             Variant::new(format!("{size} VMs: bare pread of all threads"), || bare.tick()),
-            Variant::new(format!("{size} VMs: all threads"), || threads.tick()),
+            Variant::new(format!("{size} VMs: all threads, kept-fd"), || threads.tick()),
+            Variant::new(format!("{size} VMs: all threads, bpf"), || records.tick()),
+            Variant::new(format!("{size} VMs: the bpf program alone"), || program.run_program()),
         ];
         let samples = compare(mode, rounds, &mut variants);
         push(report, mode, &samples[0], None, Goal::None);
         let ratio = samples[1].times(&samples[0]);
         push(report, mode, &samples[1], Some((ratio, "bare pread")), Goal::AtMost(1.10));
+        let cold = mode.name() == "cold";
+        let fewer = samples[1].times(&samples[2]);
+        push(report, mode, &samples[2], Some((fewer, "times less than kept-fd")), Goal::AtLeast(5.0));
+        let each_ns = samples[3].median_ns() / f64::from(THREADS) / size as f64;
+        let goal = if size < 1_000 { Goal::None } else { Goal::AtMost(if cold { 300.0 } else { 80.0 }) };
+        push(report, mode, &samples[3], Some((each_ns, "ns a thread")), goal);
+        let each_ns = samples[2].median_ns() / f64::from(THREADS) / size as f64;
+        push(report, mode, &samples[2], Some((each_ns, "ns a thread")), goal);
     }
-    drop((bare, threads));
+    drop((bare, threads, records, program));
+    measure_kvm(report, size, &infos);
 
-    let mut all = Plans::open(&infos, &Config::default(), Pace::for_vms(size));
-    all.tick();
-    check(&all, &infos);
-    report.remark(format!("{size} VMs: {} descriptors for VMs", all.descriptors()));
-    alone(report, size, "everything", || all.tick());
-    drop(all);
+    let mut files = Config::default();
+    files.sampling.thread_tier = ThreadTierChoice::KeptFd;
+    files.sampling.kvm_tier = KvmTierChoice::StatsFd;
+    let mut bpf = Config::default();
+    bpf.sampling.thread_tier = ThreadTierChoice::Bpf;
+    bpf.sampling.kvm_tier = KvmTierChoice::Bpf;
+    let mut bpf_no_kvm = bpf.clone();
+    bpf_no_kvm.sampling.kvm_tier = KvmTierChoice::Off;
+    for (config, how) in [(&files, "files"), (&bpf, "bpf")] {
+        let mut all = Plans::open(&infos, config, Pace::for_vms(size));
+        all.tick();
+        check(&all, &infos);
+        report.remark(format!("{size} VMs, {how}: {} descriptors for VMs", all.descriptors()));
+        alone(report, size, &format!("everything, {how}"), || all.tick());
+    }
+    for (config, how) in [(files, "files"), (bpf_no_kvm, "bpf, without KVM"), (bpf, "bpf")] {
+        let (agent, _) = agent_for(&herd, config);
+        alone(report, size, &format!("whole agent, {how}"), || {
+            agent.step().expect("step");
+        });
+        let whole = agent.reader().read(Entity::AGENT, agent::DESCRIPTORS).value;
+        report.remark(format!("{size} VMs: {whole} descriptors for the whole agent, {how}"));
+    }
+}
 
-    let (agent, _) = agent_for(&herd, Config::default());
-    alone(report, size, "whole agent", || {
-        agent.step().expect("step");
-    });
-    let whole = agent.reader().read(Entity::AGENT, agent::DESCRIPTORS).value;
-    report.remark(format!("{size} VMs: {whole} descriptors for the whole agent"));
+/// The vCPUs of a VM of the herd.
+const VCPUS: u32 = 4;
+
+/// KVM's counters of all vCPUs, whether their threads moved or not: one run of the program for all of them beside a
+/// `pread` of each statistics descriptor.
+fn measure_kvm(report: &mut Report, size: usize, infos: &[Arc<VmInfo>]) {
+    let mut by_bpf = Config::default();
+    by_bpf.sampling.thread_tier = ThreadTierChoice::KeptFd;
+    by_bpf.sampling.kvm_tier = KvmTierChoice::Bpf;
+    by_bpf.sampling.descriptors_max = 1;
+    let bpf = Bpf::load(&by_bpf);
+    let kvm = bpf.kvm.as_ref().expect("the program");
+    let (mut writer, _) = Frame::new(&by_bpf.limits).expect("memory");
+    let plans: Vec<VmPlan> = infos
+        .iter()
+        .map(|info| {
+            info.parts().chain([info.entity]).for_each(|entity| writer.open_row(entity));
+            let (plan, reports) = VmPlan::open(info, &by_bpf, &bpf, 8);
+            let tier = reports.iter().find(|report| report.source == Source::Kvm).map(|report| report.tier);
+            assert_eq!(tier, Some("bpf"), "{reports:?}");
+            plan.take_seat();
+            plan
+        })
+        .collect();
+    let descriptors = Statistics::open(infos);
+    let mut number = 0;
+    for (mode, rounds) in modes() {
+        let mut variants = vec![
+            Variant::new(format!("{size} VMs: bare pread of {VCPUS} statistics descriptors each"), || {
+                descriptors.tick()
+            }),
+            Variant::new(
+                format!("{size} VMs: KVM's counters of {VCPUS} vCPUs each, the bpf program"),
+                || {
+                    number += 1;
+                    kvm.run(number, u32::MAX, 1, 1).expect("a run");
+                },
+            ),
+        ];
+        let samples = compare(mode, rounds, &mut variants);
+        let each = |samples: &Samples| samples.median_ns() / f64::from(VCPUS) / size as f64;
+        push(report, mode, &samples[0], Some((each(&samples[0]), "ns a vCPU")), Goal::None);
+        let goal = if mode.name() == "cold" { 500.0 } else { 100.0 };
+        push(report, mode, &samples[1], Some((each(&samples[1]), "ns a vCPU")), Goal::AtMost(goal));
+        push(
+            report,
+            mode,
+            &samples[1],
+            Some((samples[0].times(&samples[1]), "times less than pread")),
+            Goal::None,
+        );
+    }
+    drop(plans);
+}
+
+/// The statistics descriptors of all vCPUs, and what is read of them: the counters of this kernel's vCPU.
+struct Statistics {
+    /// Each with where its data begins.
+    files: Vec<(std::fs::File, u64)>,
+}
+
+impl Statistics {
+    fn open(infos: &[Arc<VmInfo>]) -> Self {
+        let mut files = Vec::new();
+        for info in infos {
+            let pid = u32::try_from(info.pid).expect("a pid");
+            let process = pidfd::open(info.pid).expect("a pidfd");
+            for (fd, link) in fd_links(pid).expect("descriptors") {
+                if link.to_str().is_some_and(|link| link.starts_with("anon_inode:kvm-vcpu-stats")) {
+                    let fd = i32::try_from(fd).expect("a descriptor");
+                    let file =
+                        std::fs::File::from(pidfd::duplicate_from(process.as_fd(), fd).expect("a duplicate"));
+                    let mut header = [0; 24];
+                    file.read_exact_at(&mut header, 0).expect("a header");
+                    let data_at = u32::from_ne_bytes([header[20], header[21], header[22], header[23]]);
+                    files.push((file, u64::from(data_at)));
+                }
+            }
+        }
+        assert_eq!(files.len(), infos.len() * VCPUS as usize);
+        Self { files }
+    }
+
+    fn tick(&self) {
+        let mut buffer = [0; 2_048];
+        for (file, data_at) in &self.files {
+            std::hint::black_box(file.read_at(&mut buffer, *data_at).expect("read"));
+        }
+    }
 }
 
 /// Measures one thing by itself, and compares it with what it may cost.

@@ -6,8 +6,10 @@
 pub mod chart;
 pub mod cpu;
 pub mod evaluate;
+pub mod faults;
 pub mod http;
 pub mod peers;
+pub mod poisson;
 pub mod report;
 pub mod tree;
 

@@ -44,6 +44,10 @@ ENUMERATIONS = {
     "BTZ_CHECK_SCOPE_": ("CheckScope", "What a rule of the checks looks at."),
     "BTZ_CHECK_TEXT_": ("CheckText", "A text about a rule of the checks."),
     "BTZ_CHANGE_": ("ChangeKind", "What happened to a finding."),
+    "BTZ_DISK_": ("DiskHealth", "How the disk of a ledger is."),
+    "BTZ_LAST_RUN_": ("LastRun", "How the run before ended."),
+    "BTZ_RECORD_": ("RecordKind", "What a record is about."),
+    "BTZ_VERIFIED_": ("Verified", "What came out of verifying a ledger."),
 }
 # BTZ_OK is a status, though its name does not say so.
 RENAMED = {"BTZ_OK": "BTZ_ERR_OK"}

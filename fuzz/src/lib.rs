@@ -5,6 +5,7 @@
 use bartizan_core::checks::parse as checks;
 use bartizan_core::checks::parse::etc::fuzzing as etc;
 use bartizan_core::ledger::fuzzing as ledger;
+use bartizan_core::recovery::fuzzing as recovery;
 use bartizan_core::sampling::monitors::fuzzing as monitors;
 use bartizan_core::trace::fuzzing as trace;
 
@@ -17,6 +18,7 @@ pub const TARGETS: &[Target] = &[
     ("host_files", host_files),
     ("host_layout", host_layout),
     ("http_request", http_request),
+    ("http_answer", http_answer),
     ("qmp", monitors::qmp),
     ("monitor_http", monitors::http),
     ("firecracker_metrics", monitors::firecracker),
@@ -28,13 +30,19 @@ pub const TARGETS: &[Target] = &[
     ("vm_cgroups", bartizan_core::sampling::vm::fuzzing::cgroups),
     ("vm_kvm_statistics", bartizan_core::sampling::vm::fuzzing::kvm_statistics),
     ("vm_network_devices", bartizan_core::sampling::vm::fuzzing::network_devices),
+    ("bpf_objects", bartizan_core::sys::bpf::fuzz),
     ("trace", trace::trace),
     ("trace_replay", trace::replay),
     ("redact", trace::redact),
+    ("incident_records", bartizan_core::incidents::fuzzing::records),
     ("ledger_segment", ledger::segment),
     ("ledger_checkpoint", ledger::checkpoint),
     ("ledger_proof", ledger::proof),
     ("ledger_key", ledger::key),
+    ("recovery_snapshot", recovery::snapshot),
+    ("recovery_lease", recovery::lease),
+    ("recovery_generations", recovery::generations),
+    ("recovery_detection", recovery_detection),
     ("etc_kernel", etc::kernel),
     ("etc_drop_ins", etc::drop_ins),
     ("etc_sshd", etc::sshd),
@@ -54,10 +62,21 @@ pub const TARGETS: &[Target] = &[
     ("checks_rules", check_rules),
     ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
+    ("playbooks", playbooks),
     ("coordination_policy", coordination_policy),
     ("coordination_record", coordination_record),
     ("coordination_jobs", coordination_jobs),
 ];
+
+/// Playbooks: what is refused says where.
+fn playbooks(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Err(mistakes) =
+        bartizan_core::response::playbook::parse(std::path::Path::new("playbooks.toml"), &text)
+    {
+        assert!(!mistakes.is_empty() && mistakes.iter().all(|mistake| !mistake.message.is_empty()));
+    }
+}
 
 /// The configuration's TOML: what is accepted is valid, and reads back as the same.
 ///
@@ -179,16 +198,29 @@ pub fn vmm_cmdline(data: &[u8]) {
 
 /// The daemon's HTTP requests: more bytes never turn a request into another one.
 pub fn http_request(data: &[u8]) {
-    use bartizan_daemon::serve::http::{HEAD_BYTES_MAX, Parsed, parse};
+    use bartizan_daemon::serve::http::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Parsed, parse};
     let whole = parse(data);
     if whole == Parsed::Incomplete {
-        assert!(data.len() < HEAD_BYTES_MAX, "an endless request is refused");
+        assert!(data.len() < HEAD_BYTES_MAX + BODY_BYTES_MAX, "an endless request is refused");
     }
     if let Parsed::Request(request) = &whole {
         assert!(request.path.starts_with('/') && !request.path.contains('?'));
         let more = [data, b"GET / HTTP/1.1\r\n\r\n"].concat();
         assert_eq!(parse(&more), whole, "what follows a request is not looked at");
         let _ = bartizan_daemon::serve::openmetrics::Format::negotiate(&request.accept);
+    }
+}
+
+/// What a receiver of incidents answers: more bytes never turn an answer into another status.
+///
+/// # Panics
+/// When they do: that is what the fuzzer looks for.
+pub fn http_answer(data: &[u8]) {
+    use bartizan_daemon::deliver::post::{Answer, parse};
+    if let Answer::Status(status, body) = parse(data) {
+        assert!(status < 1_000 && !(100..200).contains(&status) && body.len() <= 768);
+        let more = [data, b" and more"].concat();
+        assert!(matches!(parse(&more), Answer::Status(again, _) if again == status));
     }
 }
 
@@ -251,6 +283,18 @@ pub fn host_files(data: &[u8]) {
             next.install(Some(&plan), &mut writer);
             plan = next;
         }
+    }
+}
+
+/// What detectors had learned, as a snapshot has it: what is taken over is written down alike.
+pub fn recovery_detection(data: &[u8]) {
+    use bartizan_core::detection::Memory;
+    use bartizan_core::recovery::Participant;
+    let mut memory = Memory::new(1);
+    if memory.restore(data).is_ok() {
+        let _ = memory.recall();
+        let bytes = memory.snapshot().expect("what was read can be written");
+        Memory::new(1).restore(&bytes).expect("and read again");
     }
 }
 

@@ -1,10 +1,13 @@
 //! Alerts leave the agent through one bounded ring whose accounts always balance.
 
 mod accounting;
+pub mod json;
+mod recovered;
 mod ring;
 pub mod severity;
 
 pub use accounting::Accounting;
+pub use recovered::Recovered;
 pub use ring::{AlertReader, AlertSink, ring};
 pub use severity::Severity;
 
@@ -27,8 +30,14 @@ pub enum AlertState {
 pub struct Alert {
     /// The same for the firing and the resolving of one condition.
     pub id: u64,
-    /// Counts all alerts produced, from 1; a gap is a loss, and is accounted for.
+    /// The same for all alerts of one rule about one thing (a VM with its process and a part of it, a device), also
+    /// after a restart of the agent.
+    pub series: u64,
+    /// Counts all alerts produced, from 1, also across restarts that are recovered from; a gap is a loss, and is accounted for.
     pub sequence: u64,
+    /// A process before told this already, and it goes on: for those who keep what fires, to be told nobody else. It has
+    /// no number and is in no accounts.
+    pub is_repeat: bool,
     /// Began or ended.
     pub state: AlertState,
     /// How bad it is.
@@ -51,6 +60,10 @@ pub struct Alert {
     pub expected_min: f64,
     /// Upper end of what was expected; infinity when there is none.
     pub expected_max: f64,
+    /// How likely what was seen is in quiet time, by what was learnt of that; 1 where the rule has learnt nothing.
+    pub tail_probability: f64,
+    /// How many signs speak for it; 1 for rules that look at one thing.
+    pub signs: u32,
     /// When the condition began, `CLOCK_MONOTONIC` nanoseconds.
     pub since_mono_ns: u64,
     /// When the alert was made, `CLOCK_REALTIME` nanoseconds since the epoch.

@@ -48,6 +48,12 @@ pub struct AlertSink {
 impl AlertSink {
     /// Puts an alert into the ring and numbers it; a full ring drops it, and counts that.
     pub fn push(&mut self, mut alert: Alert) {
+        if alert.is_repeat {
+            // One that finds no room changes nothing: it was told before.
+            let _ = self.sender.try_send(alert);
+            let _ = self.shared.ready.write(1);
+            return;
+        }
         self.produced += 1;
         alert.sequence = self.produced;
         self.shared.produced.store(self.produced, Release);
@@ -56,6 +62,16 @@ impl AlertSink {
         }
         // Fails only when the count is at its maximum, and then the descriptor is readable anyway.
         let _ = self.shared.ready.write(1);
+    }
+
+    /// Goes on from the accounts of a process before. To be called before anything is produced.
+    pub fn go_on_from(&mut self, before: Accounting) {
+        self.produced += before.produced;
+        // What is waiting nowhere any more was lost.
+        self.shared.delivered.fetch_add(before.delivered, Release);
+        self.shared.suppressed.fetch_add(before.suppressed, Release);
+        self.shared.dropped.fetch_add(before.dropped, Release);
+        self.shared.produced.fetch_add(before.produced, Release);
     }
 
     /// Counts an alert that was held back on purpose.
@@ -84,13 +100,13 @@ impl AlertReader {
     #[must_use]
     pub fn next(&self) -> Option<Alert> {
         if let Ok(alert) = self.receiver.try_recv() {
-            self.shared.delivered.fetch_add(1, Release);
+            self.shared.delivered.fetch_add(u64::from(!alert.is_repeat), Release);
             return Some(alert);
         }
         // Empty: lower the flag, then look once more, since an alert may have come in between.
         let _ = self.shared.ready.read();
         let alert = self.receiver.try_recv().ok()?;
-        self.shared.delivered.fetch_add(1, Release);
+        self.shared.delivered.fetch_add(u64::from(!alert.is_repeat), Release);
         let _ = self.shared.ready.write(1);
         Some(alert)
     }
@@ -157,6 +173,8 @@ mod tests {
     fn alert(id: u64) -> Alert {
         Alert {
             id,
+            series: 0,
+            is_repeat: false,
             sequence: 0,
             state: AlertState::Firing,
             severity: Severity::Info,
@@ -169,6 +187,8 @@ mod tests {
             observed: 0.0,
             expected_min: 0.0,
             expected_max: 0.0,
+            tail_probability: 1.0,
+            signs: 1,
             since_mono_ns: 0,
             at_wall_ns: 0,
             tick: 0,

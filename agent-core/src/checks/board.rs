@@ -1,11 +1,12 @@
 //! What is known now, for everybody to read, and what changed, for one to take.
 
+use super::by_subject::BySubject;
 use super::declared::RuleSet;
 use super::finding::{Finding, Verdict};
 use super::vm::VmId;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub struct Board {
 #[derive(Debug)]
 struct Inner {
     rules: Arc<RuleSet>,
-    findings: BTreeMap<Key, Arc<Finding>>,
+    findings: BySubject<Arc<Finding>>,
     changes: VecDeque<Change>,
     accounts: Accounts,
     state: State,
@@ -128,7 +129,7 @@ impl Board {
     pub fn new() -> nix::Result<Self> {
         let inner = Inner {
             rules: Arc::default(),
-            findings: BTreeMap::new(),
+            findings: BySubject::default(),
             changes: VecDeque::new(),
             accounts: Accounts::default(),
             state: State::default(),
@@ -147,7 +148,7 @@ impl Board {
     /// Every finding: the host's first, then VM by VM.
     #[must_use]
     pub fn findings(&self) -> Vec<Arc<Finding>> {
-        self.inner.lock().findings.values().cloned().collect()
+        self.inner.lock().findings.iter().map(|(_, finding)| Arc::clone(finding)).collect()
     }
 
     /// How many there are of each verdict.
@@ -156,7 +157,7 @@ impl Board {
         let Inner { findings, tally, .. } = &mut *self.inner.lock();
         *tally.get_or_insert_with(|| {
             let mut tally = Tally::default();
-            for finding in findings.values() {
+            for (_, finding) in findings.iter() {
                 tally.count(finding);
             }
             tally
@@ -204,7 +205,8 @@ impl Board {
     pub(super) fn restart(&self, rules: Arc<RuleSet>) {
         let mut inner = self.inner.lock();
         inner.tally = None;
-        for (key, finding) in std::mem::take(&mut inner.findings) {
+        for (key, finding) in std::mem::take(&mut inner.findings).iter() {
+            let finding = Arc::clone(finding);
             let place = rules.find(&finding.rule).and_then(|(index, _)| u32::try_from(index).ok());
             match place.or((key.rule >= PROBLEMS_FROM).then_some(key.rule)) {
                 Some(rule) => {
@@ -223,7 +225,7 @@ impl Board {
         let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
         let mut inner = self.inner.lock();
         inner.tally = None;
-        inner.findings.retain(|key, _| key.rule < from.rule || key.rule - from.rule < count);
+        inner.findings.retain(|key| key.rule < from.rule || key.rule - from.rule < count);
         drop(inner);
         for (rule, problem) in (from.rule..).zip(problems) {
             self.put(Key { rule, ..from }, problem);
@@ -234,7 +236,7 @@ impl Board {
     pub(super) fn put(&self, key: Key, mut finding: Finding) {
         let mut inner = self.inner.lock();
         inner.tally = None;
-        let kind = match inner.findings.get(&key) {
+        let kind = match inner.findings.get(key) {
             None => finding.is_open().then_some(ChangeKind::New),
             Some(before) => {
                 finding.first_seen_ns = before.first_seen_ns;
@@ -250,7 +252,7 @@ impl Board {
                 } else {
                     let verdict = finding.verdict != before.verdict;
                     finding.flaps += u32::from(verdict);
-                    finding.changed_from = Some((before.verdict, before.observed()));
+                    finding.changed_from = Some(Box::new((before.verdict, before.observed())));
                     Some(if verdict { ChangeKind::Verdict } else { ChangeKind::Value })
                 }
             }
@@ -266,11 +268,8 @@ impl Board {
     pub(super) fn remove_vm(&self, vm: VmId) {
         let mut inner = self.inner.lock();
         inner.tally = None;
-        let keys: Vec<Key> = inner.findings.keys().filter(|key| key.vm == Some(vm)).copied().collect();
-        for key in keys {
-            if let Some(finding) = inner.findings.remove(&key)
-                && finding.is_open()
-            {
+        for (_, finding) in inner.findings.remove_subject(Some(vm)) {
+            if finding.is_open() {
                 self.push(&mut inner, ChangeKind::Gone, finding);
             }
         }

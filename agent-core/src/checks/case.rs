@@ -2,7 +2,7 @@
 
 use super::declared::Truth;
 use super::fact::{Fact, Unavailable, Value};
-use super::facts::{EACH, FactId, Facts};
+use super::facts::{EACH, Facts, Place};
 use super::reasoning;
 use super::vm::Vm;
 use std::cell::RefCell;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub struct Case<'a> {
     facts: &'a Facts,
     vm: Option<&'a Arc<Vm>>,
-    seen: RefCell<Vec<(FactId, Arc<Fact>)>>,
-    each: RefCell<Vec<FactId>>,
+    seen: RefCell<Vec<(Place, Arc<Fact>)>>,
+    each: RefCell<Vec<Place>>,
 }
 
 impl<'a> Case<'a> {
@@ -34,20 +34,20 @@ impl<'a> Case<'a> {
     pub fn fact(&self, key: &str) -> Arc<Fact> {
         match self.vm {
             Some(vm) if key.starts_with("vm.") => self.fact_of(vm, key),
-            _ => self.saw(self.facts.id(None, key), None),
+            _ => self.saw(self.facts.place(None, key), None),
         }
     }
 
     /// A fact of some VM.
     #[must_use]
     pub fn fact_of(&self, vm: &Arc<Vm>, key: &str) -> Arc<Fact> {
-        self.saw(self.facts.id(Some(vm.id), key), Some(vm))
+        self.saw(self.facts.place(Some(vm.id), key), Some(vm))
     }
 
     /// One fact of every other VM; for a rule about the host, of every VM. The rule looks again when one of them changes, but none is evidence: what matters is
     /// asked for again by [`fact_of`](Self::fact_of), or a finding on a host of a thousand VMs would show a thousand.
     pub fn each_other(&self, key: &str) -> impl Iterator<Item = (Arc<Vm>, Arc<Fact>)> + use<> {
-        let id = self.facts.id(None, &format!("{EACH}{key}"));
+        let id = self.facts.place(None, &format!("{EACH}{key}"));
         let mut each = self.each.borrow_mut();
         if !each.contains(&id) {
             each.push(id);
@@ -89,16 +89,16 @@ impl<'a> Case<'a> {
 
     /// Every fact that was looked at, once each, in that order; and what of all VMs was looked through.
     #[must_use]
-    pub fn into_seen(self) -> (Vec<(FactId, Arc<Fact>)>, Vec<FactId>) {
+    pub fn into_seen(self) -> (Vec<(Place, Arc<Fact>)>, Vec<Place>) {
         (self.seen.into_inner(), self.each.into_inner())
     }
 
-    fn saw(&self, id: FactId, vm: Option<&Arc<Vm>>) -> Arc<Fact> {
-        if let Some((_, fact)) = self.seen.borrow().iter().find(|(known, _)| *known == id) {
+    fn saw(&self, place: Place, vm: Option<&Arc<Vm>>) -> Arc<Fact> {
+        if let Some((_, fact)) = self.seen.borrow().iter().find(|(known, _)| *known == place) {
             return Arc::clone(fact);
         }
-        let fact = self.facts.get(&id, vm);
-        self.seen.borrow_mut().push((id, Arc::clone(&fact)));
+        let fact = self.facts.get(place, vm);
+        self.seen.borrow_mut().push((place, Arc::clone(&fact)));
         fact
     }
 }

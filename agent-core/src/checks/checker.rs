@@ -7,9 +7,11 @@
 //! path: a checker allocates, opens files and may wait for a slow disk. It belongs on a thread of its own.
 
 use super::board::{Board, Key, State};
+use super::by_subject::Queue;
 use super::declared::RuleSet;
 use super::declared::rule::Scope;
-use super::facts::{EACH, FactId, Facts, Gather, PROVIDERS, Refresh, provider};
+use super::dependencies::Dependencies;
+use super::facts::{EACH, Facts, Gather, Name, PROVIDERS, Place, Refresh};
 use super::finding::{Finding, Subject, Verdict};
 use super::host::HostFiles;
 use super::judge::judge;
@@ -44,12 +46,9 @@ pub struct Checker {
     board: Arc<Board>,
     watch: Option<Watch>,
     sweep_ns: u64,
-    /// What each finding depends on, and the other way round.
-    depends_on: HashMap<Key, Vec<FactId>>,
-    dependents: HashMap<FactId, HashSet<Key>>,
-    marked: VecDeque<FactId>,
-    queue: VecDeque<Key>,
-    queued: HashSet<Key>,
+    dependencies: Dependencies,
+    marked: VecDeque<Place>,
+    queue: Queue,
     agenda: Agenda,
     /// The full run under way is over when the queue is empty.
     sweeping: bool,
@@ -95,11 +94,9 @@ impl Checker {
             board,
             watch,
             sweep_ns: u64::from(config.checks.sweep_s.max(1)) * NS_PER_S,
-            depends_on: HashMap::new(),
-            dependents: HashMap::new(),
+            dependencies: Dependencies::default(),
             marked: VecDeque::new(),
-            queue: VecDeque::new(),
-            queued: HashSet::new(),
+            queue: Queue::default(),
             agenda: Agenda::default(),
             sweeping: false,
             state: State::default(),
@@ -151,20 +148,19 @@ impl Checker {
         let marked = self.facts.set_vms(vms);
         self.marked.extend(marked);
         // Whoever looked through all VMs looks through those there are now.
-        let through_all = self.dependents.iter().filter(|(id, _)| id.key.starts_with(EACH));
-        let keys: Vec<Key> = through_all.flat_map(|(_, keys)| keys.iter().copied()).collect();
+        let keys = self.dependencies.of_names(|name| self.facts.key(name).starts_with(EACH));
         self.enqueue_all(keys);
         for fact in refreshes().filter_map(|refresh| match refresh {
             Refresh::VmAfter(fact) => Some(fact),
             _ => None,
         }) {
             // Read for the first time: from now on its changes are noticed.
-            let _ = self.facts.get(&self.facts.id(None, fact), None);
+            let _ = self.facts.get(self.facts.place(None, fact), None);
         }
         for id in fresh {
             self.agenda.vms.insert(id, (0, now + VM_AGAIN_S[0] * NS_PER_S));
             // One that is known under another name, or with more threads, is read again whole.
-            let marked = self.facts.mark(|fact| fact.vm == Some(id));
+            let marked = self.facts.mark_of(id, |_| true);
             self.marked.extend(marked);
             self.enqueue_vm(id);
         }
@@ -177,7 +173,7 @@ impl Checker {
     /// When it lacks an owner, a reason, a value or a last day.
     pub fn waive(&mut self, waiver: super::waiver::Waiver) -> Result<(), super::waiver::WaiverError> {
         self.waivers.add(waiver)?;
-        let keys: Vec<Key> = self.depends_on.keys().copied().collect();
+        let keys = self.dependencies.keys();
         self.enqueue_all(keys);
         Ok(())
     }
@@ -192,19 +188,25 @@ impl Checker {
         if !self.marked.is_empty() {
             self.facts.new_round();
         }
-        while let Some(id) = self.marked.pop_front() {
-            if self.facts.refresh(&id) {
-                self.enqueue_dependents(&id);
-                self.mark_after(&id);
+        while let Some(place) = self.marked.pop_front() {
+            if self.facts.refresh(place) {
+                self.enqueue_dependents(place);
+                self.mark_after(place);
             }
             if out_of_time(&self.clock) {
                 break;
             }
         }
+        let mut judged = None;
         while self.marked.is_empty()
-            && let Some(key) = self.queue.pop_front()
+            && let Some(key) = self.queue.pop()
         {
-            self.queued.remove(&key);
+            if let Some(vm) = judged
+                && key.vm != judged
+            {
+                self.facts.done_with(vm);
+            }
+            judged = key.vm;
             self.judge(key);
             if out_of_time(&self.clock) {
                 break;
@@ -233,7 +235,7 @@ impl Checker {
         self.sweeping = true;
         self.facts.new_round();
         self.marked.clear();
-        self.facts.mark(|_| true);
+        self.facts.mark_all();
         for index in 0..self.rules.rules().len() {
             if self.rules.rules()[index].scope == Scope::Host {
                 self.enqueue(Key { vm: None, rule: place(index) });
@@ -259,37 +261,27 @@ impl Checker {
     }
 
     /// Has every rule look again that saw a fact, of this VM or among those of all.
-    fn enqueue_dependents(&mut self, id: &FactId) {
-        let mut keys: Vec<Key> = self.dependents.get(id).into_iter().flatten().copied().collect();
-        if id.vm.is_some() {
-            let each = self.facts.id(None, &format!("{EACH}{}", id.key));
-            keys.extend(self.dependents.get(&each).into_iter().flatten());
+    fn enqueue_dependents(&mut self, place: Place) {
+        let mut keys = self.dependencies.of(place);
+        if place.vm.is_some() {
+            let each = format!("{EACH}{}", self.facts.key(place.name));
+            keys.extend(self.dependencies.of(self.facts.place(None, &each)));
         }
         self.enqueue_all(keys);
     }
 
     fn enqueue(&mut self, key: Key) {
-        if self.queued.insert(key) {
-            self.queue.push_back(key);
-        }
+        self.queue.push(key);
     }
 
     fn forget(&mut self, vm: VmId) {
         self.board.remove_vm(vm);
         self.agenda.vms.remove(&vm);
-        self.queue.retain(|key| key.vm != Some(vm));
-        self.queued.retain(|key| key.vm != Some(vm));
-        self.marked.retain(|id| id.vm != Some(vm));
-        let keys: Vec<Key> = self.depends_on.keys().filter(|key| key.vm == Some(vm)).copied().collect();
-        for key in keys {
-            self.set_dependencies(key, Vec::new());
-        }
+        self.queue.remove_subject(vm);
+        self.marked.retain(|place| place.vm != Some(vm));
         // What other VMs' findings saw of it is gone: they look again.
-        let facts: Vec<FactId> = self.dependents.keys().filter(|id| id.vm == Some(vm)).cloned().collect();
-        for id in facts {
-            let keys: Vec<Key> = self.dependents.remove(&id).unwrap_or_default().into_iter().collect();
-            self.enqueue_all(keys);
-        }
+        let keys = self.dependencies.forget(vm);
+        self.enqueue_all(keys);
     }
 
     fn judge(&mut self, key: Key) {
@@ -306,25 +298,8 @@ impl Checker {
         let judgement = judge(rule, &self.facts, &subject, now);
         let mut finding = judgement.finding;
         finding.waived = self.waivers.of(&finding, now);
-        self.set_dependencies(key, judgement.depends_on);
+        self.dependencies.set(key, &judgement.depends_on);
         self.board.put(key, finding);
-    }
-
-    fn set_dependencies(&mut self, key: Key, after: Vec<FactId>) {
-        let before = self.depends_on.remove(&key).unwrap_or_default();
-        if before != after {
-            for id in &before {
-                if let Some(keys) = self.dependents.get_mut(id) {
-                    keys.remove(&key);
-                }
-            }
-            for id in &after {
-                self.dependents.entry(id.clone()).or_default().insert(key);
-            }
-        }
-        if !after.is_empty() {
-            self.depends_on.insert(key, after);
-        }
     }
 
     /// Marks what was announced to have changed.
@@ -361,9 +336,8 @@ impl Checker {
             Arc::new(rules_files::in_force(super::shipped(), &host, &self.checks_d, &self.rules_off));
         self.waivers = rules_files::waivers(&host, &self.waivers_path);
         self.board.restart(Arc::clone(&self.rules));
-        (self.depends_on, self.dependents) = (HashMap::new(), HashMap::new());
+        self.dependencies = Dependencies::default();
         self.queue.clear();
-        self.queued.clear();
         self.report_problems();
         self.start_sweep();
     }
@@ -380,7 +354,7 @@ impl Checker {
                 self.agenda.providers.entry(provider.name).or_insert(now + u64::from(period) * NS_PER_S);
             if now >= *due {
                 *due = now + u64::from(period) * NS_PER_S;
-                self.marked.extend(self.facts.mark(|id| is_of(id, provider.name)));
+                self.marked.extend(self.facts.mark(|_, name| is_of(name, provider.name)));
             }
         }
         let due: Vec<VmId> =
@@ -397,28 +371,26 @@ impl Checker {
                 };
             }
             let by_schedule = |refresh| matches!(refresh, Refresh::Vm | Refresh::VmAfter(_));
-            let of_vm = |fact: &FactId| {
-                fact.vm == Some(id) && provider(&fact.key).is_some_and(|p| by_schedule(p.refresh))
-            };
-            self.marked.extend(self.facts.mark(of_vm));
+            let due = |name: Name| name.provider.is_some_and(|provider| by_schedule(provider.refresh));
+            self.marked.extend(self.facts.mark_of(id, due));
         }
         if settling {
-            let joined =
-                |fact: &FactId| provider(&fact.key).is_some_and(|p| matches!(p.refresh, Refresh::Joined(_)));
-            self.marked.extend(self.facts.mark(joined));
+            let joined = |name: Name| name.provider.is_some_and(|p| matches!(p.refresh, Refresh::Joined(_)));
+            self.marked.extend(self.facts.mark(|_, name| joined(name)));
         }
     }
 
     /// A fact of the host changed that stands for facts of every VM.
-    fn mark_after(&mut self, changed: &FactId) {
-        let after = |refresh| matches!(refresh, Refresh::VmAfter(fact) if *fact == *changed.key);
+    fn mark_after(&mut self, changed: Place) {
+        let key = self.facts.key(changed.name);
+        let after = |refresh| matches!(refresh, Refresh::VmAfter(fact) if *fact == *key);
         if changed.vm.is_some() || !refreshes().any(after) {
             return;
         }
         // What was read of a process earlier in this round may be older than the change.
         self.facts.new_round();
-        let of_vms = |fact: &FactId| provider(&fact.key).is_some_and(|provider| after(provider.refresh));
-        self.marked.extend(self.facts.mark(of_vms));
+        let of_vms = |name: Name| name.provider.is_some_and(|provider| after(provider.refresh));
+        self.marked.extend(self.facts.mark(|_, name| of_vms(name)));
     }
 
     fn watch_fresh(&mut self) {
@@ -448,8 +420,8 @@ fn broken(problem: &str, now_ns: i64) -> Finding {
         rule: "rules.broken".into(),
         severity: super::Severity::High,
         subject: Subject::Host,
-        outcomes: Vec::new(),
-        note: problem.to_owned(),
+        outcomes: Box::default(),
+        note: problem.into(),
         verdict: Verdict::Error,
         waived: None,
         first_seen_ns: now_ns,
@@ -469,8 +441,8 @@ fn watch_one(watch: &mut Option<Watch>, path: &str) {
     }
 }
 
-fn is_of(id: &FactId, name: &str) -> bool {
-    id.key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+fn is_of(name: Name, provider: &str) -> bool {
+    name.provider.is_some_and(|known| known.name == provider)
 }
 
 fn place(index: usize) -> u32 {

@@ -45,19 +45,34 @@ pub enum Unavailable {
     Failed(String),
 }
 
-/// One fact.
+/// One fact. What it says is one step away, since VMs that are alike say the same: it is kept once for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// Its name, such as `sysctl:kernel.kptr_restrict` or `vm.seccomp`.
     pub key: Arc<str>,
-    /// What it says.
-    pub value: Result<Value, Unavailable>,
     /// Where it was read: a path, `path:line`, or the name of a kernel interface.
-    pub source: String,
-    /// What was read there, bounded and with secrets taken out. Empty when the value says it all.
-    pub raw: String,
+    pub source: Arc<str>,
+    /// What it says.
+    pub said: Arc<Said>,
     /// When it was read, in nanoseconds since the epoch.
     pub read_at_ns: i64,
+}
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The value, or why there is none.
+    pub value: Result<Value, Unavailable>,
+    /// What was read, bounded and with secrets taken out. Empty when the value says it all.
+    pub raw: Box<str>,
+}
+
+impl std::ops::Deref for Fact {
+    type Target = Said;
+
+    fn deref(&self) -> &Said {
+        &self.said
+    }
 }
 
 /// What a provider found, before it becomes a [`Fact`].
@@ -103,6 +118,15 @@ impl Found {
     }
 }
 
+impl Found {
+    /// What it says, and where it was read, without room to grow.
+    #[must_use]
+    pub fn into_said(self) -> (Said, String) {
+        let value = self.value.map(Value::compact);
+        (Said { value, raw: self.raw.into_boxed_str() }, self.source)
+    }
+}
+
 impl Fact {
     /// The value as one line.
     #[must_use]
@@ -116,11 +140,35 @@ impl Fact {
     /// Whether it says the same as another reading of the same fact.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        self.value == other.value && self.source == other.source
+        (Arc::ptr_eq(&self.said, &other.said) || self.value == other.value) && self.source == other.source
     }
 }
 
 impl Value {
+    /// The same, without room to grow.
+    fn compact(self) -> Self {
+        match self {
+            Self::Int(number) => Self::Int(number),
+            Self::Text(mut text) => {
+                text.shrink_to_fit();
+                Self::Text(text)
+            }
+            Self::List(mut list) => {
+                list.iter_mut().for_each(String::shrink_to_fit);
+                list.shrink_to_fit();
+                Self::List(list)
+            }
+            Self::Map(mut map) => {
+                for (name, item) in &mut map {
+                    name.shrink_to_fit();
+                    item.shrink_to_fit();
+                }
+                map.shrink_to_fit();
+                Self::Map(map)
+            }
+        }
+    }
+
     /// The texts that a condition looks at one by one.
     #[must_use]
     pub fn items(&self) -> Vec<std::borrow::Cow<'_, str>> {

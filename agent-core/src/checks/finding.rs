@@ -78,11 +78,11 @@ pub struct Outcome {
     /// The verdict.
     pub verdict: Verdict,
     /// Why, in a few words with the values; empty when it passes.
-    pub reason: String,
+    pub reason: Box<str>,
     /// Why it is unknown, as one word (see [`Unavailable::name`]); empty otherwise.
     pub unknown_why: &'static str,
     /// The facts it stands on, in the order they were looked at.
-    pub evidence: Vec<Arc<Fact>>,
+    pub evidence: Box<[Arc<Fact>]>,
 }
 
 /// An overlay by somebody who answers for it. It never hides the verdict.
@@ -106,19 +106,19 @@ pub struct Finding {
     /// What was looked at.
     pub subject: Subject,
     /// A verdict for each facet; empty when the rule does not apply or is broken.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Box<[Outcome]>,
     /// Why it does not apply, cannot be said to, or is broken.
-    pub note: String,
+    pub note: Box<str>,
     /// The worst verdict of the facets.
     pub verdict: Verdict,
     /// Who lets it pass, and until when.
-    pub waived: Option<Waived>,
+    pub waived: Option<Box<Waived>>,
     /// When it was first seen, in nanoseconds since the epoch.
     pub first_seen_ns: i64,
     /// When its verdict or what it stands on last changed.
     pub changed_at_ns: i64,
     /// What it was before that: the verdict, and what was observed. `None` when it never changed.
-    pub changed_from: Option<(Verdict, String)>,
+    pub changed_from: Option<Box<(Verdict, String)>>,
     /// How often its verdict has changed.
     pub flaps: u32,
 }
@@ -128,7 +128,7 @@ impl Finding {
     #[must_use]
     pub fn observed(&self) -> String {
         let mut shown: Vec<String> = Vec::new();
-        for fact in self.outcomes.iter().flat_map(|outcome| &outcome.evidence) {
+        for fact in self.outcomes.iter().flat_map(|outcome| &*outcome.evidence) {
             let one = format!("{}={}", fact.key, fact.shown());
             if !shown.contains(&one) {
                 shown.push(one);
@@ -143,16 +143,16 @@ impl Finding {
         let mut reasons: Vec<&str> = Vec::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.verdict == self.verdict) {
             // Both facets often fail for the same reason.
-            if !outcome.reason.is_empty() && !reasons.contains(&outcome.reason.as_str()) {
+            if !outcome.reason.is_empty() && !reasons.contains(&&*outcome.reason) {
                 reasons.push(&outcome.reason);
             }
         }
-        if reasons.is_empty() { self.note.clone() } else { reasons.join("; ") }
+        if reasons.is_empty() { self.note.to_string() } else { reasons.join("; ") }
     }
 
     /// The names of the facts it stands on, as other tools' verdicts are compared by.
     pub fn fact_keys(&self) -> impl Iterator<Item = &str> {
-        self.outcomes.iter().flat_map(|outcome| &outcome.evidence).map(|fact| &*fact.key)
+        self.outcomes.iter().flat_map(|outcome| &*outcome.evidence).map(|fact| &*fact.key)
     }
 
     /// Whether somebody should act: it fails or is broken, and nobody lets it pass.
@@ -167,11 +167,14 @@ impl Finding {
         self.verdict == other.verdict
             && self.note == other.note
             && self.outcomes.len() == other.outcomes.len()
-            && self.outcomes.iter().zip(&other.outcomes).all(|(a, b)| {
+            && self.outcomes.iter().zip(&*other.outcomes).all(|(a, b)| {
                 a.verdict == b.verdict
                     && a.reason == b.reason
                     && a.evidence.len() == b.evidence.len()
-                    && a.evidence.iter().zip(&b.evidence).all(|(a, b)| a.key == b.key && a.same(b))
+                    && a.evidence
+                        .iter()
+                        .zip(&*b.evidence)
+                        .all(|(a, b)| Arc::ptr_eq(a, b) || (a.key == b.key && a.same(b)))
             })
     }
 }

@@ -100,23 +100,31 @@ impl HostFiles {
     /// # Errors
     /// When it is not there, may not be read, is no regular file, or is longer.
     pub fn read(&self, path: &str, bytes_max: usize) -> Result<Content, Unavailable> {
-        let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        let meta = Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?);
-        if meta.mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(Unavailable::Malformed(format!("{path} is no regular file")));
-        }
+        let (file, meta) = self.open_file(path)?;
         // Files of /proc have no size and are made anew for each read: one read for most of them.
         let size = usize::try_from(meta.size).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(size.clamp(4_000, bytes_max.max(4_000)).saturating_add(1));
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-        File::from(fd)
-            .take(limit)
+        file.take(limit)
             .read_to_end(&mut bytes)
             .map_err(|error| why(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)), path))?;
         if bytes.len() > bytes_max {
             return Err(Unavailable::TooMuch(format!("{path} is longer than {bytes_max} bytes")));
         }
         Ok(Content { bytes, meta })
+    }
+
+    /// Opens a regular file that is read piece by piece, with what is said of it.
+    ///
+    /// # Errors
+    /// When it is not there, may not be read, or is no regular file.
+    pub fn open_file(&self, path: &str) -> Result<(File, Meta), Unavailable> {
+        let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        let meta = Meta::of(&fstat(&fd).map_err(|errno| why(errno, path))?);
+        if meta.mode & libc::S_IFMT != libc::S_IFREG {
+            return Err(Unavailable::Malformed(format!("{path} is no regular file")));
+        }
+        Ok((File::from(fd), meta))
     }
 
     /// What is said of a file, links followed.
@@ -142,21 +150,32 @@ impl HostFiles {
     /// # Errors
     /// When it is not there, may not be listed, or holds more than 65,536 names.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Unavailable> {
+        let mut names = Vec::new();
+        self.each_name(path, &mut |name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Shows every name in a folder, in the order in which the kernel has them.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn each_name(&self, path: &str, visit: &mut dyn FnMut(&str)) -> Result<(), Unavailable> {
         let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
         let mut folder = nix::dir::Dir::from_fd(fd).map_err(|errno| why(errno, path))?;
-        let mut names = Vec::new();
+        let mut left = ENTRIES_MAX;
         for entry in folder.iter() {
             let entry = entry.map_err(|errno| why(errno, path))?;
             let name = entry.file_name().to_string_lossy();
-            if name != "." && name != ".." {
-                names.push(name.into_owned());
+            if name == "." || name == ".." {
+                continue;
             }
-            if names.len() > ENTRIES_MAX {
-                return Err(Unavailable::TooMuch(format!("{path} holds more than {ENTRIES_MAX} names")));
-            }
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| Unavailable::TooMuch(format!("{path} holds more than {ENTRIES_MAX} names")))?;
+            visit(&name);
         }
-        names.sort_unstable();
-        Ok(names)
+        Ok(())
     }
 
     /// Where a symbolic link points, as it is written.

@@ -4,7 +4,7 @@ use super::case::Case;
 use super::declared::rule::{Facet, Rule};
 use super::declared::{Condition, Truth};
 use super::fact::Fact;
-use super::facts::{FactId, Facts};
+use super::facts::{Facts, Place};
 use super::finding::{Finding, Outcome, Subject, Verdict, unknown};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,18 +14,18 @@ pub struct Judgement {
     /// What was found.
     pub finding: Finding,
     /// What it depends on.
-    pub depends_on: Vec<FactId>,
+    pub depends_on: Vec<Place>,
 }
 
 /// Judges one rule for one subject.
 #[must_use]
 pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judgement {
     let mut finding = Finding {
-        rule: rule.id.as_str().into(),
+        rule: Arc::clone(&rule.id),
         severity: rule.severity,
         subject: subject.clone(),
-        outcomes: Vec::new(),
-        note: String::new(),
+        outcomes: Box::default(),
+        note: Box::default(),
         verdict: Verdict::NotApplicable,
         waived: None,
         first_seen_ns: now_ns,
@@ -47,14 +47,15 @@ pub fn judge(rule: &Rule, facts: &Facts, subject: &Subject, now_ns: i64) -> Judg
         };
         if let Some((verdict, note)) = apart {
             finding.verdict = verdict;
-            finding.note = note;
+            finding.note = note.into();
             return Judgement { finding, depends_on };
         }
     }
-    for (facet, condition) in rule.facets() {
+    let outcomes = rule.facets().map(|(facet, condition)| {
         let (truth, seen) = guarded(condition, facts, subject, &mut depends_on);
-        finding.outcomes.push(outcome(facet, truth, seen));
-    }
+        outcome(facet, truth, seen)
+    });
+    finding.outcomes = outcomes.collect();
     finding.verdict = finding.outcomes.iter().map(|o| o.verdict).max().unwrap_or(Verdict::NotApplicable);
     depends_on.sort_unstable();
     depends_on.dedup();
@@ -66,7 +67,7 @@ fn guarded(
     condition: &Condition,
     facts: &Facts,
     subject: &Subject,
-    depends_on: &mut Vec<FactId>,
+    depends_on: &mut Vec<Place>,
 ) -> (Result<Truth, String>, Vec<Arc<Fact>>) {
     let case = Case::new(facts, subject.vm());
     let truth = catch_unwind(AssertUnwindSafe(|| condition.judge(&case)));
@@ -77,7 +78,7 @@ fn guarded(
     });
     let (seen, each) = case.into_seen();
     depends_on.extend(each);
-    let (ids, evidence): (Vec<FactId>, Vec<Arc<Fact>>) = seen.into_iter().unzip();
+    let (ids, evidence): (Vec<Place>, Vec<Arc<Fact>>) = seen.into_iter().unzip();
     depends_on.extend(ids);
     (truth, evidence)
 }
@@ -90,5 +91,5 @@ fn outcome(facet: Facet, truth: Result<Truth, String>, evidence: Vec<Arc<Fact>>)
         Ok(Truth::Unknown(key, why)) => (Verdict::Unknown, unknown(&key, &why), why.name()),
         Err(panic) => (Verdict::Error, panic, ""),
     };
-    Outcome { facet, verdict, reason, unknown_why, evidence }
+    Outcome { facet, verdict, reason: reason.into(), unknown_why, evidence: evidence.into() }
 }

@@ -12,9 +12,11 @@
 
 pub mod baseline;
 pub mod board;
+mod by_subject;
 pub mod case;
 pub mod checker;
 pub mod declared;
+mod dependencies;
 pub mod fact;
 pub mod facts;
 pub mod finding;

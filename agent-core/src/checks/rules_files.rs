@@ -55,6 +55,7 @@ impl Loading {
     #[must_use]
     pub fn finish(mut self) -> RuleSet {
         while self.step() {}
+        self.set.shrink();
         self.set
     }
 }

@@ -1,6 +1,7 @@
 //! A VM as checks know it: who it is, and where its process is to be looked at.
 
 use crate::config::Config;
+use crate::sampling::discovery::identify::uuid_text;
 use crate::sampling::discovery::inspect::{Evidence, Found, Inspection, inspect};
 use crate::sampling::discovery::scan::candidates;
 use crate::sampling::discovery::{VmInfo, VmmKind};
@@ -60,7 +61,7 @@ impl From<&Found> for Vm {
         Self {
             id: VmId { pid: found.pid, start_ticks: found.start_ticks },
             name: found.name.clone(),
-            uuid: uuid(found.uuid),
+            uuid: uuid_text(&found.uuid),
             tenant: found.tenant.clone(),
             vmm: found.vmm,
             libvirt: found.libvirt,
@@ -76,7 +77,7 @@ impl From<&VmInfo> for Vm {
         Self {
             id: VmId { pid: info.pid, start_ticks: info.start_ticks },
             name: info.name.clone(),
-            uuid: uuid(info.uuid),
+            uuid: uuid_text(&info.uuid),
             tenant: info.tenant.clone(),
             vmm: info.vmm,
             libvirt: info.libvirt,
@@ -97,21 +98,4 @@ pub fn vms_of(config: &Config) -> Vec<Arc<Vm>> {
         }
     });
     found.collect()
-}
-
-/// The usual form; empty for one of zeros.
-pub(in crate::checks) fn uuid(bytes: [u8; 16]) -> String {
-    use std::fmt::Write;
-    if bytes == [0; 16] {
-        return String::new();
-    }
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -109,7 +109,10 @@ impl Waivers {
 
     /// The waiver that holds for a finding now, if one does.
     #[must_use]
-    pub fn of(&self, finding: &Finding, now_ns: i64) -> Option<Waived> {
+    pub fn of(&self, finding: &Finding, now_ns: i64) -> Option<Box<Waived>> {
+        if self.list.is_empty() {
+            return None;
+        }
         let observed = finding.observed();
         let holds = |waiver: &&Waiver| {
             like(&waiver.rule, &finding.rule)
@@ -117,10 +120,12 @@ impl Waivers {
                 && waiver.observed == observed
                 && waiver.lasts_ns() > now_ns
         };
-        self.list.iter().find(holds).map(|waiver| Waived {
-            owner: waiver.owner.clone(),
-            reason: waiver.reason.clone(),
-            expires: waiver.expires.clone(),
+        self.list.iter().find(holds).map(|waiver| {
+            Box::new(Waived {
+                owner: waiver.owner.clone(),
+                reason: waiver.reason.clone(),
+                expires: waiver.expires.clone(),
+            })
         })
     }
 

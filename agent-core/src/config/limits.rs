@@ -24,6 +24,8 @@ pub struct Limits {
     pub block_devices: u32,
     /// Network devices of the host.
     pub net_devices: u32,
+    /// Series of `unusual` rules that have a detector.
+    pub series: u32,
     /// Alerts that wait for a consumer.
     pub alerts: u32,
     /// Ticks kept in the flight recorder.
@@ -41,6 +43,7 @@ impl Default for Limits {
             nodes: 64,
             block_devices: 256,
             net_devices: 4_096,
+            series: 16_384,
             alerts: 1_024,
             history_ticks: 120,
         }

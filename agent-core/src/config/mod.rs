@@ -6,8 +6,11 @@ mod document;
 mod error;
 mod files;
 mod fingerprint;
+pub mod incidents;
+mod ledger;
 mod limits;
 mod load;
+pub mod response;
 mod roots;
 mod validate;
 mod wording;
@@ -15,10 +18,11 @@ mod wording;
 pub use error::ConfigError;
 pub use files::{DROP_INS_MAX, FILE_BYTES_MAX, files};
 pub use fingerprint::fingerprint;
+pub use ledger::Ledger;
 pub use limits::Limits;
 pub use roots::Roots;
 pub use validate::{RANGES, Range};
-pub(crate) use wording::nearest;
+pub(crate) use wording::{in_short, line_of, nearest};
 
 use crate::sampling::metrics::Source;
 use serde::{Deserialize, Serialize};
@@ -40,10 +44,20 @@ pub struct Config {
     pub roots: Roots,
     /// What the agent may cost.
     pub budget: Budget,
+    /// How much is told of what is unusual.
+    pub detection: Detection,
     /// How alerts are handled.
     pub alerts: Alerts,
     /// Checks of isolation and configuration.
     pub checks: Checks,
+    /// Where what is told is recorded first.
+    pub ledger: Ledger,
+    /// Incidents.
+    pub incidents: incidents::Incidents,
+    /// What is done about them.
+    pub response: response::Response,
+    /// Who is told of incidents. A daemon's; a library's host takes them itself.
+    pub deliver: Vec<incidents::Deliver>,
     /// Names of shipped rules that are switched off.
     pub rules_off: Vec<String>,
     /// Rules of detection, on top of the shipped ones; one with a shipped rule's name replaces it.
@@ -68,9 +82,9 @@ pub struct Sampling {
     /// Also the `kvm:*` tracepoints. Off by default: each makes every guest's exit a little dearer, and opening and
     /// closing them takes the kernel tens of milliseconds apiece.
     pub kvm_tracepoints: bool,
-    /// Tier for the threads of VMs: `auto`, `kept-fd` or `open-each`.
+    /// Tier for the threads of VMs: `auto`, `bpf`, `kept-fd` or `open-each`. What does not work leaves the one below it.
     pub thread_tier: ThreadTierChoice,
-    /// Tier for KVM's counters: `auto`, `stats-fd`, `debugfs`, `qmp` or `off`.
+    /// Tier for KVM's counters: `auto`, `bpf`, `stats-fd`, `debugfs`, `qmp` or `off`.
     pub kvm_tier: KvmTierChoice,
 }
 
@@ -106,6 +120,7 @@ impl Sampling {
             | Source::KernelHealth
             | Source::Smaps
             | Source::Descriptors
+            | Source::Filesystem
             | Source::NetStat => self.slow_every_ticks.max(1),
             Source::Monitor | Source::MonitorDisk => self.monitor_every_ticks.max(1),
             Source::Kvm if self.kvm_tier == KvmTierChoice::Qmp => self.monitor_every_ticks.max(1),
@@ -121,6 +136,8 @@ pub enum ThreadTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads all of them in one run.
+    Bpf,
     /// A kept file descriptor per thread.
     KeptFd,
     /// Open, read, close.
@@ -134,6 +151,8 @@ pub enum KvmTierChoice {
     /// The cheapest that works.
     #[default]
     Auto,
+    /// A program in the kernel that reads those of all VMs in one run.
+    Bpf,
     /// KVM's binary statistics, from descriptors duplicated out of the VMM.
     StatsFd,
     /// `debugfs/kvm/<pid>-<fd>/`.
@@ -197,6 +216,21 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self { cpu_permille: 50 }
+    }
+}
+
+/// How much is told of what is unusual.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Detection {
+    /// How many alarms a week about this host and its VMs may be false: 0.001 to 10,000. What `unusual-together` rules tell
+    /// is held to it.
+    pub false_alarms_per_host_week: f64,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self { false_alarms_per_host_week: 1.0 }
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::Path;
 const RULES_MAX: usize = 512;
 /// Ways to find a tenant that may be configured.
 const TENANT_RULES_MAX: usize = 64;
+/// Witnesses of a ledger that may be configured.
+const WITNESSES_MAX: usize = 16;
 /// Bytes of a tenant's pattern.
 const PATTERN_BYTES_MAX: usize = 1_024;
 
@@ -36,6 +38,7 @@ pub const RANGES: &[Range] = &[
     range("limits.nodes", 1, 1_024, |c| c.limits.nodes),
     range("limits.block_devices", 1, 16_384, |c| c.limits.block_devices),
     range("limits.net_devices", 1, 65_536, |c| c.limits.net_devices),
+    range("limits.series", 0, 1_048_576, |c| c.limits.series),
     range("limits.alerts", 1, 1_048_576, |c| c.limits.alerts),
     range("limits.history_ticks", 0, 3_600, |c| c.limits.history_ticks),
     range("sampling.interval_ms", 10, 60_000, |c| c.sampling.interval_ms),
@@ -47,6 +50,19 @@ pub const RANGES: &[Range] = &[
     range("alerts.per_rule_per_minute_max", 1, 100_000, |c| c.alerts.per_rule_per_minute_max),
     range("checks.sweep_s", 10, 86_400, |c| c.checks.sweep_s),
     range("checks.slice_ms", 1, 1_000, |c| c.checks.slice_ms),
+    range("ledger.checkpoint_interval_s", 1, 86_400, |c| c.ledger.checkpoint_interval_s),
+    range("ledger.size_mib_max", 0, 1_048_576, |c| c.ledger.size_mib_max),
+    range("ledger.age_days_max", 0, 36_500, |c| c.ledger.age_days_max),
+    range("ledger.reserve_kib", 0, 65_536, |c| c.ledger.reserve_kib),
+    range("incidents.keys_max", 16, 1_048_576, |c| c.incidents.keys_max),
+    range("incidents.incidents_max", 1, 65_536, |c| c.incidents.incidents_max),
+    range("incidents.wait_s", 0, 3_600, |c| c.incidents.wait_s),
+    range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
+    range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
+    range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
+    range("response.vms_max", 1, 1_024, |c| c.response.vms_max),
+    range("response.vms_percent_max", 0, 100, |c| c.response.vms_percent_max),
+    range("response.per_hour_max", 0, 1_000, |c| c.response.per_hour_max),
 ];
 
 /// A mistake, and the path to the value that is wrong.
@@ -72,6 +88,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             mistakes.push(Mistake::at(&path, message));
         }
     }
+    let alarms = config.detection.false_alarms_per_host_week;
+    if !(0.001..=10_000.0).contains(&alarms) {
+        let message =
+            format!("`detection.false_alarms_per_host_week` is {alarms}; allowed are 0.001 to 10000");
+        mistakes.push(Mistake::at(&["detection", "false_alarms_per_host_week"], message));
+    }
     roots(config, &mut mistakes);
     for (key, path) in [("folder", &config.checks.folder), ("waivers", &config.checks.waivers)] {
         if !path.starts_with('/') || path.contains('\0') {
@@ -79,7 +101,12 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             mistakes.push(Mistake::at(&["checks", key], message));
         }
     }
+    ledger(config, &mut mistakes);
     tenants(config, &mut mistakes);
+    for (index, key, wrong) in super::incidents::mistakes(&config.deliver) {
+        let message = format!("`deliver.{key}` {wrong}");
+        mistakes.push(Mistake::at(&["deliver", &index.to_string(), key], message));
+    }
     if config.rules.len() > RULES_MAX {
         let message = format!("{} rules; allowed are at most {RULES_MAX}", config.rules.len());
         mistakes.push(Mistake::at(&["rules"], message));
@@ -110,6 +137,30 @@ fn roots(config: &Config, mistakes: &mut Vec<Mistake>) {
             let message =
                 format!("`roots.{key}` is \"{}\"; an absolute path is expected here", path.display());
             mistakes.push(Mistake::at(&["roots", key], message));
+        }
+    }
+}
+
+fn ledger(config: &Config, mistakes: &mut Vec<Mistake>) {
+    let folder = &config.ledger.folder;
+    let is_empty = folder.as_os_str().is_empty();
+    if !is_empty && (!folder.is_absolute() || folder.as_os_str().as_encoded_bytes().contains(&0)) {
+        let message =
+            format!("`ledger.folder` is \"{}\"; an absolute path is expected here", folder.display());
+        mistakes.push(Mistake::at(&["ledger", "folder"], message));
+    }
+    let witnesses = &config.ledger.witnesses;
+    if witnesses.len() > WITNESSES_MAX {
+        let message = format!("{} witnesses; allowed are at most {WITNESSES_MAX}", witnesses.len());
+        mistakes.push(Mistake::at(&["ledger", "witnesses"], message));
+    }
+    for (index, text) in witnesses.iter().enumerate().take(WITNESSES_MAX) {
+        if super::ledger::witness(text).is_none() {
+            let message = format!(
+                "`ledger.witnesses` has {text:?}; the public key of a witness is expected here, name+id+base64, as \
+                 the witness prints it for cosignature/v1"
+            );
+            mistakes.push(Mistake::at(&["ledger", "witnesses", &index.to_string()], message));
         }
     }
 }

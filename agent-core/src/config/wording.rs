@@ -30,6 +30,24 @@ pub(super) fn in_words(message: &str, path: Option<&str>) -> String {
     format!("{path}{message}")
 }
 
+/// The line of a byte of a text, counted from 1.
+pub(crate) fn line_of(text: &str, byte: usize) -> usize {
+    memchr::memchr_iter(b'\n', &text.as_bytes()[..byte.min(text.len())]).count() + 1
+}
+
+/// The deserialiser's words about a file that is not the configuration, with a suggestion where a key is nearly one
+/// that is known.
+pub(crate) fn in_short(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field")
+        && let Some((key, known)) = quoted.split_first()
+        && let Some(like) = nearest(key, known.iter().copied())
+    {
+        return format!("unknown key `{key}`; did you mean `{like}`?");
+    }
+    message.to_owned()
+}
+
 fn unknown_key(quoted: &[&str], path: Option<&str>) -> String {
     let (key, known) = quoted.split_first().unwrap_or((&"?", &[]));
     let mut message = format!("unknown key `{key}`");

@@ -9,6 +9,7 @@
 
 use super::series::Verdict;
 use bytemuck::Zeroable;
+use serde::{Deserialize, Serialize};
 
 /// How far from the centre a sample counts at most, in standard deviations.
 const WINSOR_SIGMAS: f64 = 3.0;
@@ -34,7 +35,7 @@ pub(super) struct Tolerance {
 
 /// What is usual for one row. All zeroes is "nothing learned".
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Zeroable)]
+#[derive(Clone, Copy, Debug, Zeroable, Serialize, Deserialize)]
 pub(super) struct Baseline {
     centre: f64,
     deviation: f64,
@@ -43,6 +44,15 @@ pub(super) struct Baseline {
 }
 
 impl Baseline {
+    pub(super) const fn has_seen(&self) -> bool {
+        self.samples > 0
+    }
+
+    /// Whether it can be one that learned.
+    pub(super) const fn is_sound(&self) -> bool {
+        self.centre.is_finite() && self.deviation.is_finite() && self.deviation >= 0.0
+    }
+
     /// Judges a sample and learns from it. Returns the verdict and the range of what is tolerated.
     pub(super) fn judge(&mut self, value: f64, elapsed_ns: u64, by: &Tolerance) -> (Verdict, f64, f64) {
         let width = (by.sigmas * self.deviation * SIGMAS_PER_DEVIATION)

@@ -1,13 +1,17 @@
 //! From a rule in TOML to one the hot side can use: every name looked up, every key checked against the kind.
 
 use super::baseline::Tolerance;
-use super::program::{Expression, Guard, GuardPlace, Memory, Rule, STATES_MAX, TERMS_MAX, Test};
-use super::rule::{Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
+use super::forecast::{Outlook, Record};
+use super::predict::{self, Prospect};
+use super::program::{Expression, Guard, GuardPlace, Memory, Recurrence, Rule, STATES_MAX, TERMS_MAX, Test};
+use super::recurrence::TIMES_MAX;
+use super::rule::{About, Direction, GuardConfig, Of, RuleConfig, RuleError, RuleKind};
 use super::series::Patience;
+use super::unusual::Habit;
 use super::window::Span;
 use super::wording::Quantity;
 use crate::config::{Config, nearest};
-use crate::sampling::metrics::{Kind, MetricId, Scope, all, vm};
+use crate::sampling::metrics::{Kind, MetricId, Scope, all, host, vm};
 use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
@@ -39,7 +43,11 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
     check_keys(rule)?;
     let scope = scope_of(rule)?;
     let test = test(rule)?;
-    let metric = if rule.kind == RuleKind::Gone { vm::STATE } else { known("metric", &rule.metric)? };
+    let metric = match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => host::CPU_USER,
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => vm::STATE,
+        _ => known("metric", &rule.metric)?,
+    };
     let (expression, quantity) = expression(rule, metric, wanted)?;
     let guard = rule.only_if.as_ref().map(|guard| self::guard(guard, scope, wanted)).transpose()?;
     let summary = if rule.summary.is_empty() { &rule.metric } else { &rule.summary };
@@ -66,6 +74,7 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
         series: Zeroed::default(),
         memory: Memory::None,
         limiter: super::program::Limiter::default(),
+        record: Record::default(),
     })
 }
 
@@ -80,29 +89,43 @@ fn check_name(name: &str) -> Result<(), Wrong> {
 
 /// Refuses keys that the rule's kind does not have.
 fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
-    use RuleKind::{Absence, Baseline, Change, Gone, State, Threshold};
-    let not_gone: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline];
-    let used: [(&'static str, bool, &[RuleKind]); 20] = [
-        ("metric", !rule.metric.is_empty(), not_gone),
-        ("plus", !rule.plus.is_empty(), &[Threshold, Change, Absence, Baseline]),
-        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline]),
-        ("of", rule.of.is_some(), &[Threshold, Change, Baseline]),
-        ("above", rule.above.is_some(), &[Threshold, Change]),
-        ("below", rule.below.is_some(), &[Threshold, Change]),
+    use RuleKind::{
+        Absence, Baseline, Change, Exhaustion, Gone, Standstill, State, Threshold, Unusual, UnusualTogether,
+    };
+    let patient: &[RuleKind] = &[Threshold, Change, Absence, State, Baseline, Exhaustion, Standstill];
+    let of_metric: &[RuleKind] =
+        &[Threshold, Change, Absence, State, Baseline, Unusual, Exhaustion, Standstill];
+    let used: [(&'static str, bool, &[RuleKind]); 26] = [
+        ("metric", !rule.metric.is_empty(), of_metric),
+        (
+            "plus",
+            !rule.plus.is_empty(),
+            &[Threshold, Change, Absence, Baseline, Unusual, Exhaustion, Standstill],
+        ),
+        ("over", !rule.over.is_empty(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
+        ("of", rule.of.is_some(), &[Threshold, Change, Baseline, Unusual, Exhaustion]),
+        ("above", rule.above.is_some(), &[Threshold, Change, Exhaustion]),
+        ("below", rule.below.is_some(), &[Threshold, Change, Exhaustion]),
         ("clear", rule.clear.is_some(), &[Threshold]),
         ("is", !rule.is.is_empty(), &[State]),
         ("is_not", !rule.is_not.is_empty(), &[State]),
         ("missing", rule.missing.is_some(), &[Absence]),
-        ("within_s", rule.within_s.is_some(), &[Change]),
+        ("within_s", rule.within_s.is_some(), &[Change, Gone]),
         ("relative", rule.relative, &[Change]),
-        ("direction", rule.direction.is_some(), &[Baseline]),
+        ("direction", rule.direction.is_some(), &[Baseline, Unusual]),
         ("sigmas", rule.sigmas.is_some(), &[Baseline]),
-        ("min_change", rule.min_change.is_some(), &[Baseline]),
+        ("min_change", rule.min_change.is_some(), &[Baseline, Unusual]),
         ("min_ratio", rule.min_ratio.is_some(), &[Baseline]),
         ("warm_up_s", rule.warm_up_s.is_some(), &[Baseline]),
         ("half_life_s", rule.half_life_s.is_some(), &[Baseline]),
-        ("for_s", rule.for_s.is_some(), not_gone),
-        ("only_if", rule.only_if.is_some(), not_gone),
+        ("window_s", rule.window_s.is_some(), &[Exhaustion]),
+        ("horizon_s", rule.horizon_s.is_some(), &[Exhaustion, Standstill]),
+        ("suspicion", rule.suspicion.is_some(), &[Standstill]),
+        ("times", rule.times.is_some(), &[Gone]),
+        ("every_s", rule.every_s.is_some(), &[Unusual]),
+        ("about", rule.about.is_some(), &[UnusualTogether]),
+        ("for_s", rule.for_s.is_some(), patient),
+        ("only_if", rule.only_if.is_some(), of_metric),
     ];
     for (key, is_used, kinds) in used {
         if is_used && !kinds.contains(&rule.kind) {
@@ -112,15 +135,20 @@ fn check_keys(rule: &RuleConfig) -> Result<(), Wrong> {
             return Err((Some(key), message));
         }
     }
-    if rule.metric.is_empty() && rule.kind != Gone {
+    if rule.about.is_none() && rule.kind == UnusualTogether {
+        return Err((None, "`about` is missing: \"vm\" or \"host\"".to_owned()));
+    }
+    if rule.metric.is_empty() && !matches!(rule.kind, Gone | UnusualTogether) {
         return Err((None, "`metric` is missing: the name of what it looks at".to_owned()));
     }
     Ok(())
 }
 
 fn scope_of(rule: &RuleConfig) -> Result<Scope, Wrong> {
-    if rule.kind == RuleKind::Gone {
-        return Ok(Scope::Vm);
+    match (rule.kind, rule.about) {
+        (RuleKind::UnusualTogether, Some(About::Host)) => return Ok(Scope::Host),
+        (RuleKind::Gone | RuleKind::UnusualTogether, _) => return Ok(Scope::Vm),
+        _ => {}
     }
     let scope = known("metric", &rule.metric)?.scope();
     for (key, names) in [("plus", &rule.plus), ("over", &rule.over)] {
@@ -174,16 +202,16 @@ fn expression(
 ) -> Result<(Expression, Quantity), Wrong> {
     let counter = metric.metric().kind == Kind::Counter;
     let rate = match (rule.kind, rule.of) {
-        (RuleKind::Absence | RuleKind::State, _) | (_, Some(Of::Value)) => false,
+        (RuleKind::Absence | RuleKind::State | RuleKind::Standstill, _) | (_, Some(Of::Value)) => false,
         (_, Some(Of::Rate)) if !counter => {
             let message = format!("`of`: {} is a gauge; only a counter has a rate", rule.metric);
             return Err((Some("of"), message));
         }
         (_, Some(Of::Rate)) => true,
-        (RuleKind::Threshold | RuleKind::Change | RuleKind::Baseline | RuleKind::Gone, None) => counter,
+        (_, None) => counter,
     };
     let mut expression = Expression { rate, ..Expression::default() };
-    if rule.kind == RuleKind::Gone {
+    if matches!(rule.kind, RuleKind::Gone | RuleKind::UnusualTogether) {
         return Ok((expression, Quantity::State));
     }
     expression.sum = places("plus", [&rule.metric].into_iter().chain(&rule.plus), counter, wanted)?;
@@ -265,8 +293,70 @@ fn test(rule: &RuleConfig) -> Result<Test, Wrong> {
                 half_life_s: positive("half_life_s", rule.half_life_s, Some(900.0))?,
             })
         }
-        RuleKind::Gone => Test::Gone,
+        RuleKind::Exhaustion => Test::Exhaustion(prospect(rule)?),
+        RuleKind::Standstill => {
+            let counter =
+                MetricId::by_name(&rule.metric).is_some_and(|metric| metric.metric().kind == Kind::Counter);
+            if !counter {
+                let message = format!("`metric`: {} is a gauge; only a counter has to move", rule.metric);
+                return Err((Some("metric"), message));
+            }
+            Test::Standstill(predict::Patience {
+                suspicion: positive("suspicion", rule.suspicion, Some(8.0))?,
+                horizon_ns: duration("horizon_s", rule.horizon_s, 60.0)?,
+            })
+        }
+        RuleKind::Gone => Test::Gone(recurrence(rule)?),
+        RuleKind::Unusual => {
+            let direction = rule.direction.unwrap_or(Direction::Both);
+            Test::Unusual(Habit {
+                above: direction != Direction::Below,
+                below: direction != Direction::Above,
+                min_change: at_least_zero("min_change", rule.min_change, 0.0)?,
+                every_ns: duration("every_s", Some(positive("every_s", rule.every_s, Some(10.0))?), 0.0)?,
+            })
+        }
+        RuleKind::UnusualTogether => Test::UnusualTogether,
     })
+}
+
+/// A trend says little about a time many times as long as itself.
+const HORIZON_WINDOWS: f64 = 10.0;
+
+fn prospect(rule: &RuleConfig) -> Result<Prospect, Wrong> {
+    let (level, falls) = match (level("above", rule.above)?, level("below", rule.below)?) {
+        (Some(above), None) => (above, false),
+        (None, Some(below)) => (below, true),
+        _ => return Err((None, "give `above` or `below`: the level at which it is used up".to_owned())),
+    };
+    let window_s = positive("window_s", rule.window_s, Some(300.0))?;
+    let horizon_s = positive("horizon_s", rule.horizon_s, Some(window_s * HORIZON_WINDOWS))?;
+    if horizon_s > window_s * HORIZON_WINDOWS {
+        let message = format!(
+            "`horizon_s` is {horizon_s}: a trend over {window_s} seconds says nothing about more than \
+             {HORIZON_WINDOWS} times as long; make `window_s` longer"
+        );
+        return Err((Some("horizon_s"), message));
+    }
+    let outlook = Outlook::new(
+        duration("window_s", Some(window_s), 0.0)?,
+        duration("horizon_s", Some(horizon_s), 0.0)?,
+    );
+    Ok(Prospect { level, falls, outlook })
+}
+
+fn recurrence(rule: &RuleConfig) -> Result<Option<Recurrence>, Wrong> {
+    let Some(times) = rule.times else {
+        return match rule.within_s {
+            Some(_) => Err((Some("within_s"), "`within_s` needs `times`: how often is too often".to_owned())),
+            None => Ok(None),
+        };
+    };
+    let within_ns = duration("within_s", Some(positive("within_s", rule.within_s, None)?), 0.0)?;
+    match usize::try_from(times) {
+        Ok(times) if (2..=TIMES_MAX).contains(&times) => Ok(Some(Recurrence { times, within_ns })),
+        _ => Err((Some("times"), format!("`times` is {times}; allowed are 2 to {TIMES_MAX}"))),
+    }
 }
 
 fn threshold(rule: &RuleConfig, above: f64, below: f64) -> Result<Test, Wrong> {

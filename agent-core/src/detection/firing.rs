@@ -3,9 +3,10 @@
 use super::Detector;
 use super::gone::Departed;
 use super::program::{Rule, Sight, Test};
-use super::series::{ANNOUNCED, Step};
+use super::recurrence::Recurrences;
+use super::series::{ANNOUNCED, BEFORE, Step};
 use super::speak::{Because, Subject, fires, resolves};
-use crate::alerts::AlertSink;
+use crate::alerts::{Alert, AlertSink};
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
@@ -25,15 +26,17 @@ struct Entry {
 pub(super) struct Firing {
     entries: Vec<Entry>,
     departed: Vec<Departed>,
+    recurrences: Recurrences,
     per_minute_max: u32,
 }
 
 impl Firing {
     pub(super) const BYTES_PER_SERIES: usize = size_of::<Entry>();
-    pub(super) const BYTES_PER_VM: usize = size_of::<Departed>();
+    pub(super) const BYTES_PER_VM: usize = size_of::<Departed>() + Recurrences::BYTES_PER_VM;
 
     pub(super) fn new(series: usize, vms: usize, per_minute_max: u32) -> Result<Self, OutOfMemory> {
-        let mut firing = Self { entries: Vec::new(), departed: Vec::new(), per_minute_max };
+        let recurrences = Recurrences::new(vms)?;
+        let mut firing = Self { entries: Vec::new(), departed: Vec::new(), recurrences, per_minute_max };
         firing
             .entries
             .try_reserve_exact(series)
@@ -67,12 +70,20 @@ impl Firing {
         });
         self.departed.retain(|departed| {
             let rule = &rules[usize::from(departed.rule)];
-            let waits = tick.mono_ns.saturating_sub(departed.since_ns) < rule.patience.clear_ns;
+            let waits = tick.mono_ns.saturating_sub(departed.last_ns) < rule.patience.clear_ns;
             if !waits {
                 sink.push(departed.resolves(rule, None, tick));
             }
             waits
         });
+    }
+
+    /// What another process found firing goes on.
+    pub(super) fn take_back(&mut self, index: usize, entity: Entity, since_ns: u64, roster: &Roster) {
+        if self.entries.len() < self.entries.capacity() {
+            let rule = u16::try_from(index).unwrap_or(u16::MAX);
+            self.entries.push(Entry { rule, entity, vm: roster.vm_of(entity).map(|(vm, _)| vm), since_ns });
+        }
     }
 
     /// Acts on what a rule saw in a row.
@@ -89,7 +100,7 @@ impl Firing {
     ) {
         let row = entity.row as usize;
         match sight.step {
-            Step::Stay if !rule.is_held_back(row) => {}
+            Step::Stay if !rule.is_unsaid(row) => {}
             // Still so, and not told of yet: told as soon as the limit allows it.
             Step::Stay => {
                 if rule.limiter.admit(tick.mono_ns, self.per_minute_max) {
@@ -156,16 +167,25 @@ impl Firing {
         roster: &Roster,
         sink: &mut AlertSink,
     ) {
+        self.recurrences.note(identity, tick.mono_ns);
         for (index, rule) in (0u16..).zip(rules.iter_mut()) {
-            if !matches!(rule.test, Test::Gone) {
-                continue;
+            let Test::Gone(recurrence) = rule.test else { continue };
+            if let Some(by) = recurrence {
+                if self.recurrences.count(identity, tick.mono_ns, by.within_ns) < by.times {
+                    continue;
+                }
+                let told = |departed: &&mut Departed| departed.rule == index && departed.is(identity);
+                if let Some(departed) = self.departed.iter_mut().find(told) {
+                    departed.last_ns = tick.mono_ns;
+                    continue;
+                }
             }
             if !rule.limiter.admit(tick.mono_ns, self.per_minute_max) {
                 sink.suppress();
                 continue;
             }
             let subject = Subject::of_vm(vm, identity, roster);
-            let departed = Departed { rule: index, subject, since_ns: tick.mono_ns };
+            let departed = Departed { rule: index, subject, since_ns: tick.mono_ns, last_ns: tick.mono_ns };
             sink.push(departed.fires(rule, tick));
             if self.departed.len() < self.departed.capacity() {
                 self.departed.push(departed);
@@ -185,13 +205,20 @@ impl Firing {
         sink: &mut AlertSink,
     ) {
         self.departed.retain(|departed| {
-            let back = departed.is(identity);
+            let rule = &rules[usize::from(departed.rule)];
+            // One that ends again and again comes back each time: that is no cure.
+            let back = matches!(rule.test, Test::Gone(None)) && departed.is(identity);
             if back {
-                let rule = &rules[usize::from(departed.rule)];
                 sink.push(departed.resolves(rule, Some(identity.pid), tick));
             }
             !back
         });
+    }
+
+    /// Where an older rule is among the new ones, unless it changed.
+    pub(super) fn heir(rules: &[Rule], old: &Rule) -> Option<usize> {
+        let same = |new: &Rule| new.identity == old.identity && new.series.len() == old.series.len();
+        rules.iter().position(same)
     }
 
     /// Takes over what fires by rules that did not change, and resolves the rest.
@@ -203,16 +230,11 @@ impl Firing {
         roster: &Roster,
         sink: &mut AlertSink,
     ) {
-        let heir = |rules: &[Rule], rule: &Rule| {
-            rules
-                .iter()
-                .position(|new| new.identity == rule.identity && new.series.len() == rule.series.len())
-        };
         for entry in &old.firing.entries {
             if !entry.is_alive(&old.rules) {
                 continue;
             }
-            match heir(rules, &old.rules[usize::from(entry.rule)]) {
+            match Self::heir(rules, &old.rules[usize::from(entry.rule)]) {
                 Some(index) if self.entries.len() < self.entries.capacity() => {
                     self.entries.push(Entry { rule: u16::try_from(index).unwrap_or(u16::MAX), ..*entry });
                 }
@@ -225,15 +247,16 @@ impl Firing {
         old.firing.entries.clear();
         for departed in &old.firing.departed {
             let rule = &old.rules[usize::from(departed.rule)];
-            let kept = heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
+            let kept = Self::heir(rules, rule).filter(|_| self.departed.len() < self.departed.capacity());
             match kept.and_then(|index| u16::try_from(index).ok()) {
                 Some(index) => self.departed.push(Departed { rule: index, ..*departed }),
                 None => sink.push(departed.resolves(rule, None, tick)),
             }
         }
         old.firing.departed.clear();
+        self.recurrences.adopt(&mut old.firing.recurrences);
         for old in &mut old.rules {
-            if let Some(index) = heir(rules, old) {
+            if let Some(index) = Self::heir(rules, old) {
                 rules[index].adopt(old);
             }
         }
@@ -255,9 +278,10 @@ fn announce(
     sink: &mut AlertSink,
 ) {
     let series = &mut rule.series[entity.row as usize];
-    series.flags |= ANNOUNCED;
+    let is_repeat = series.flags & BEFORE != 0;
+    series.flags = series.flags & !BEFORE | ANNOUNCED;
     let since_ns = series.since_ns;
-    sink.push(fires(rule, &Subject::new(entity, roster), since_ns, sight, tick));
+    sink.push(Alert { is_repeat, ..fires(rule, &Subject::new(entity, roster), since_ns, sight, tick) });
 }
 
 impl Entry {

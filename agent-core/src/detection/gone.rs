@@ -1,6 +1,6 @@
 //! VMs whose process ended: told at once, resolved when the VM comes back or after a while.
 
-use super::program::Rule;
+use super::program::{Recurrence, Rule, Test};
 use super::speak::{Subject, begin, blank};
 use super::wording::Duration;
 use crate::alerts::{Alert, AlertState};
@@ -14,6 +14,8 @@ pub(super) struct Departed {
     pub(super) rule: u16,
     pub(super) subject: Subject,
     pub(super) since_ns: u64,
+    /// When it ended last.
+    pub(super) last_ns: u64,
 }
 
 impl Departed {
@@ -29,7 +31,12 @@ impl Departed {
 
     pub(super) fn fires(&self, rule: &Rule, tick: Tick) -> Alert {
         let mut message = begin(&self.subject);
-        let _ = write!(message, "its process {} is gone", self.subject.vm.pid);
+        let _ = match rule.test {
+            Test::Gone(Some(Recurrence { times, within_ns })) => {
+                write!(message, "its process ended {times} times within {}", Duration(within_ns))
+            }
+            _ => write!(message, "its process {} is gone", self.subject.vm.pid),
+        };
         Alert { message: message.into_inner(), ..blank(rule, &self.subject, self.since_ns, tick) }
     }
 
@@ -39,6 +46,10 @@ impl Departed {
         let after = Duration(tick.mono_ns.saturating_sub(self.since_ns));
         let _ = match back {
             Some(pid) => write!(message, "back as process {pid} after {after}"),
+            None if matches!(rule.test, Test::Gone(Some(_))) => {
+                let still = Duration(tick.mono_ns.saturating_sub(self.last_ns));
+                write!(message, "has not ended again for {still}")
+            }
             None => write!(message, "not back after {after}; no longer waited for"),
         };
         Alert {

@@ -1,9 +1,13 @@
 //! A rule as the hot side uses it: names looked up, units turned, memory set aside.
 
 use super::baseline::{Baseline, Tolerance};
+use super::forecast::Record;
+use super::predict::{self, Course, Heartbeat, Prospect};
 use super::rule::{Missing, RuleKind};
 use super::series::{ANNOUNCED, Patience, SEEN, Series, Step, Verdict};
+use super::speak::Sign;
 use super::table::{Table, nanoseconds};
+use super::unusual::Habit;
 use super::window::{Span, Window};
 use super::wording::Quantity;
 use crate::alerts::Severity;
@@ -52,7 +56,18 @@ pub(super) enum Test {
         good: bool,
     },
     Baseline(Tolerance),
-    Gone,
+    Exhaustion(Prospect),
+    Standstill(predict::Patience),
+    Gone(Option<Recurrence>),
+    Unusual(Habit),
+    UnusualTogether,
+}
+
+/// A VM's end is told only when it is the so manieth within a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recurrence {
+    pub(super) times: usize,
+    pub(super) within_ns: u64,
 }
 
 /// A condition that must hold besides.
@@ -95,6 +110,8 @@ pub(super) struct Rule {
     pub(super) series: Zeroed<Series>,
     pub(super) memory: Memory,
     pub(super) limiter: Limiter,
+    /// How its predictions did.
+    pub(super) record: Record,
 }
 
 /// What a rule remembers of each row besides its state.
@@ -104,6 +121,10 @@ pub(super) enum Memory {
     None,
     Windows(Zeroed<Window>),
     Baselines(Zeroed<Baseline>),
+    Courses(Zeroed<Course>),
+    Heartbeats(Zeroed<Heartbeat>),
+    /// Where each row's detector is; 0 is nowhere. See [`super::unusual`].
+    Slots(Zeroed<u32>),
 }
 
 /// New alerts of a rule within a minute.
@@ -128,13 +149,35 @@ impl Limiter {
 
 /// What a rule saw in a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct Sight<'s> {
     pub(super) step: Step,
     pub(super) observed: f64,
     pub(super) expected_min: f64,
     pub(super) expected_max: f64,
+    /// `exhaustion`: how much there is now; what is observed is the time that is left.
+    pub(super) present: f64,
     /// `absence` of a value: why it cannot be read.
     pub(super) availability: Availability,
+    /// How likely it is in quiet time; 1 where nothing is known of that.
+    pub(super) tail_probability: f64,
+    /// The weightiest of the signs that are told together.
+    pub(super) sign: Option<&'s Sign>,
+}
+
+impl Sight<'_> {
+    /// Nothing but a value.
+    pub(super) const fn of(observed: f64) -> Self {
+        Self {
+            step: Step::Stay,
+            observed,
+            expected_min: f64::NEG_INFINITY,
+            expected_max: f64::INFINITY,
+            present: 0.0,
+            availability: Availability::Ok,
+            tail_probability: 1.0,
+            sign: None,
+        }
+    }
 }
 
 impl Rule {
@@ -144,6 +187,9 @@ impl Rule {
         self.memory = match self.test {
             Test::Change { .. } => Memory::Windows(zeroed(rows)?),
             Test::Baseline(_) => Memory::Baselines(zeroed(rows)?),
+            Test::Exhaustion(_) => Memory::Courses(zeroed(rows)?),
+            Test::Standstill(_) => Memory::Heartbeats(zeroed(rows)?),
+            Test::Unusual(_) => Memory::Slots(zeroed(rows)?),
             _ => Memory::None,
         };
         Ok(())
@@ -155,6 +201,9 @@ impl Rule {
             + match self.test {
                 Test::Change { .. } => size_of::<Window>(),
                 Test::Baseline(_) => size_of::<Baseline>(),
+                Test::Exhaustion(_) => size_of::<Course>(),
+                Test::Standstill(_) => size_of::<Heartbeat>(),
+                Test::Unusual(_) => size_of::<u32>(),
                 _ => 0,
             }
     }
@@ -168,9 +217,27 @@ impl Rule {
     pub(super) fn reset(&mut self, row: usize) {
         self.series[row] = bytemuck::Zeroable::zeroed();
         match &mut self.memory {
-            Memory::None => {}
+            // `Watch` gives slots back when it sees another generation.
+            Memory::None | Memory::Slots(_) => {}
             Memory::Windows(windows) => windows[row] = bytemuck::Zeroable::zeroed(),
             Memory::Baselines(baselines) => baselines[row] = bytemuck::Zeroable::zeroed(),
+            Memory::Courses(courses) => {
+                courses[row].withdraw(&mut self.record);
+                courses[row] = bytemuck::Zeroable::zeroed();
+            }
+            Memory::Heartbeats(heartbeats) => {
+                heartbeats[row].withdraw(&mut self.record);
+                heartbeats[row] = bytemuck::Zeroable::zeroed();
+            }
+        }
+    }
+
+    /// What the row was about is no longer there: nobody will know what would have come of a prediction.
+    pub(super) fn withdraw(&mut self, row: usize) {
+        match &mut self.memory {
+            Memory::Courses(courses) => courses[row].withdraw(&mut self.record),
+            Memory::Heartbeats(heartbeats) => heartbeats[row].withdraw(&mut self.record),
+            Memory::None | Memory::Windows(_) | Memory::Baselines(_) | Memory::Slots(_) => {}
         }
     }
 
@@ -179,6 +246,7 @@ impl Rule {
         std::mem::swap(&mut self.series, &mut old.series);
         std::mem::swap(&mut self.memory, &mut old.memory);
         self.limiter = old.limiter;
+        self.record = old.record;
     }
 
     /// Judges the row that the table has loaded. `None` when there is nothing new to judge.
@@ -189,7 +257,7 @@ impl Rule {
         table: &Table,
         frame: &Frame,
         roster: &Roster,
-    ) -> Option<Sight> {
+    ) -> Option<Sight<'static>> {
         let row = entity.row as usize;
         if let Test::Absence(Missing::Value) = self.test {
             return self.judge_missing(tick, row, table);
@@ -205,14 +273,9 @@ impl Rule {
             None => true,
         };
         let elapsed_ns = series.advance(at_ns, &self.patience)?;
-        let mut sight = Sight {
-            step: Step::Stay,
-            observed: value,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            availability: Availability::Ok,
-        };
+        let mut sight = Sight { present: value, ..Sight::of(value) };
         let mut began_ns = 0;
+        let mut forecast = None;
         let verdict = match (&self.test, &mut self.memory) {
             (Test::Threshold { above, below, clear_above, clear_below }, _) => {
                 (sight.expected_min, sight.expected_max) = (*below, *above);
@@ -235,6 +298,23 @@ impl Rule {
                 (sight.expected_min, sight.expected_max) = (min, max);
                 verdict
             }
+            (Test::Exhaustion(prospect), Memory::Courses(courses)) => {
+                let (verdict, seen) = courses[row].judge(at_ns, value, prospect, &mut self.record);
+                forecast = seen;
+                let left = |at: u64| nanoseconds(at.saturating_sub(at_ns)) * 1e-9;
+                let times = seen.map_or((0.0, 0.0, 0.0), |seen| {
+                    (left(seen.expected_ns), left(seen.earliest_ns), left(seen.latest_ns))
+                });
+                (sight.observed, sight.expected_min, sight.expected_max) = times;
+                verdict
+            }
+            (Test::Standstill(patience), Memory::Heartbeats(heartbeats)) => {
+                let pause = heartbeats[row].judge(at_ns, value, patience, &mut self.record);
+                sight.observed = nanoseconds(pause.length_ns) * 1e-9;
+                sight.expected_max = pause.usual_s_max;
+                began_ns = pause.length_ns;
+                pause.verdict
+            }
             (Test::Absence(_), _) => {
                 let before = std::mem::replace(&mut series.last, value.to_bits());
                 let moved = before != value.to_bits();
@@ -248,17 +328,37 @@ impl Rule {
                 verdict(values.contains(&stored) != *good)
             }
             // `reserve` gave each kind its memory; without it there is nothing to say.
-            (Test::Change { .. } | Test::Baseline(_) | Test::Gone, _) => return None,
+            (
+                Test::Change { .. }
+                | Test::Baseline(_)
+                | Test::Exhaustion(_)
+                | Test::Standstill(_)
+                | Test::Gone(_)
+                | Test::Unusual(_)
+                | Test::UnusualTogether,
+                _,
+            ) => return None,
         };
         let verdict = if guarded { verdict } else { Verdict::Good };
         sight.step = series.step(verdict, elapsed_ns, began_ns, &self.patience);
+        if sight.step == Step::Fire {
+            match (&self.test, &mut self.memory, forecast) {
+                (Test::Exhaustion(_), Memory::Courses(courses), Some(forecast)) => {
+                    courses[row].book(at_ns, forecast, &mut self.record);
+                }
+                (Test::Standstill(patience), Memory::Heartbeats(heartbeats), _) => {
+                    heartbeats[row].book(at_ns, patience, &mut self.record);
+                }
+                _ => {}
+            }
+        }
         if let Test::Absence(_) = self.test {
             sight.observed = nanoseconds(at_ns.saturating_sub(series.since_ns)) * 1e-9;
         }
         Some(sight)
     }
 
-    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight> {
+    fn judge_missing(&mut self, tick: Tick, row: usize, table: &Table) -> Option<Sight<'static>> {
         let series = &mut self.series[row];
         let elapsed_ns = series.advance(tick.mono_ns, &self.patience)?;
         let slots = self.expression.sum.iter().chain(&self.expression.over);
@@ -279,17 +379,17 @@ impl Rule {
             _ => verdict(series.flags & SEEN != 0),
         };
         let step = series.step(verdict, elapsed_ns, elapsed_ns, &self.patience);
-        Some(Sight {
-            step,
-            observed: nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9,
-            expected_min: f64::NEG_INFINITY,
-            expected_max: f64::INFINITY,
-            availability: worst,
-        })
+        let silent_s = nanoseconds(tick.mono_ns.saturating_sub(series.since_ns)) * 1e-9;
+        Some(Sight { step, availability: worst, ..Sight::of(silent_s) })
     }
 
     /// Whether the row fires but was held back.
     pub(super) fn is_held_back(&self, row: usize) -> bool {
+        self.series[row].is_firing() && !self.series[row].is_announced()
+    }
+
+    /// Whether the row fires and this process has not said so.
+    pub(super) fn is_unsaid(&self, row: usize) -> bool {
         self.series[row].is_firing() && self.series[row].flags & ANNOUNCED == 0
     }
 }
@@ -303,7 +403,7 @@ fn verdict(bad: bool) -> Verdict {
 
 impl Expression {
     /// The value and the newest stamp in it; `None` when any part of it cannot be trusted.
-    fn sample(&self, table: &Table) -> Option<(f64, u64)> {
+    pub(super) fn sample(&self, table: &Table) -> Option<(f64, u64)> {
         let sum = |slots: &[u16], rate| {
             slots.iter().try_fold((0.0, 0), |(sum, at_ns), slot| {
                 let (value, read_at_ns) = if rate { table.rate(*slot) } else { table.value(*slot) }?;
@@ -329,7 +429,13 @@ impl Expression {
 
 impl Guard {
     /// Whether the condition holds; `None` when it cannot be read.
-    fn holds(&self, entity: Entity, table: &Table, frame: &Frame, roster: &Roster) -> Option<bool> {
+    pub(super) fn holds(
+        &self,
+        entity: Entity,
+        table: &Table,
+        frame: &Frame,
+        roster: &Roster,
+    ) -> Option<bool> {
         let (stored, value) = match &self.place {
             GuardPlace::Row(slot, rate) => {
                 let (value, _) = if *rate { table.rate(*slot) } else { table.value(*slot) }?;

@@ -25,7 +25,7 @@ pub struct RuleConfig {
     /// Why it is there, and where its levels come from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// The metric it looks at, such as `vcpu_wait_seconds`. Not for `gone`.
+    /// The metric it looks at, such as `vcpu_wait_seconds`. Not for `gone` and `unusual-together`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub metric: String,
     /// Metrics of the same scope that are added to it.
@@ -37,10 +37,10 @@ pub struct RuleConfig {
     /// Whether it looks at values or rates: the default is the rate of a counter and the value of a gauge.
     #[serde(default, rename = "of", skip_serializing_if = "Option::is_none")]
     pub of: Option<Of>,
-    /// `threshold`, `change`: fires above this.
+    /// `threshold`, `change`: fires above this. `exhaustion`: used up when it has risen to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<f64>,
-    /// `threshold`, `change`: fires below this.
+    /// `threshold`, `change`: fires below this. `exhaustion`: used up when it has fallen to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
     /// `threshold`: resolves only beyond this level, on the good side of `above` or `below`.
@@ -55,19 +55,19 @@ pub struct RuleConfig {
     /// `absence`: what must be absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
-    /// `change`: the window, in seconds.
+    /// `change`, `gone` with `times`: the window, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_s: Option<f64>,
     /// `change`: levels are shares of the value at the window's begin, not differences.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relative: bool,
-    /// `baseline`: which deviation counts; the default is `above`.
+    /// `baseline`, `unusual`: which deviation counts; the default is `above`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// `baseline`: how many robust standard deviations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigmas: Option<f64>,
-    /// `baseline`: a deviation smaller than this does not count, in the metric's unit.
+    /// `baseline`, `unusual`: a deviation smaller than this does not count, in the metric's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_change: Option<f64>,
     /// `baseline`: a deviation smaller than this share of the baseline does not count.
@@ -79,6 +79,25 @@ pub struct RuleConfig {
     /// `baseline`: after so long, half of the baseline is made of newer samples; in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life_s: Option<f64>,
+    /// `exhaustion`: the time over which a trend is looked for, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
+    /// `exhaustion`: what will be used up later than this is not told, in seconds. `standstill`: what stands still for
+    /// so long after it was told did stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_s: Option<f64>,
+    /// `standstill`: how sure, in powers of ten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicion: Option<f64>,
+    /// `gone`: so many times within `within_s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// `unusual`: means over so many seconds are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_s: Option<f64>,
+    /// `unusual-together`: whose signs are taken together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// The condition must have held for so long, in seconds; 0 fires at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<f64>,
@@ -126,12 +145,30 @@ pub enum RuleKind {
     Baseline = 5,
     /// A VM's process is gone.
     Gone = 6,
+    /// A sign: what is unusual for this very row, weighed together with the others. Not told by itself.
+    Unusual = 7,
+    /// All signs about one VM, or about the host, taken together.
+    UnusualTogether = 8,
+    /// A resource will be used up.
+    Exhaustion = 9,
+    /// A counter that should move has stopped.
+    Standstill = 10,
 }
 
 impl RuleKind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Self; 6] =
-        [Self::Threshold, Self::Change, Self::Absence, Self::State, Self::Baseline, Self::Gone];
+    pub const ALL: [Self; 10] = [
+        Self::Threshold,
+        Self::Change,
+        Self::Absence,
+        Self::State,
+        Self::Baseline,
+        Self::Gone,
+        Self::Unusual,
+        Self::UnusualTogether,
+        Self::Exhaustion,
+        Self::Standstill,
+    ];
 
     /// The lower-case word.
     #[must_use]
@@ -143,6 +180,10 @@ impl RuleKind {
             Self::State => "state",
             Self::Baseline => "baseline",
             Self::Gone => "gone",
+            Self::Unusual => "unusual",
+            Self::UnusualTogether => "unusual-together",
+            Self::Exhaustion => "exhaustion",
+            Self::Standstill => "standstill",
         }
     }
 }
@@ -155,6 +196,16 @@ pub enum Of {
     Value,
     /// Its growth per second, between two readings of its source.
     Rate,
+}
+
+/// Whose signs an `unusual-together` rule takes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Those of each VM, its vCPUs, interfaces and disks.
+    Vm,
+    /// Those of the host, and what most of its VMs show at once.
+    Host,
 }
 
 /// What an `absence` rule misses.
@@ -215,7 +266,7 @@ pub struct RuleInfo {
     pub scope: Scope,
     /// How it judges.
     pub kind: RuleKind,
-    /// The metric it looks at; empty for `gone`.
+    /// The metric it looks at; empty for `gone` and `unusual-together`.
     pub metric: String,
     /// Why it is there.
     pub description: String,

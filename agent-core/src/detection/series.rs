@@ -4,6 +4,7 @@
 //! resolves. A gap pauses both clocks.
 
 use bytemuck::Zeroable;
+use serde::{Deserialize, Serialize};
 
 /// What a sample says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) enum Step {
 
 /// The state of one rule on one row. All zeroes is "nothing seen".
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Zeroable)]
+#[derive(Clone, Copy, Debug, Zeroable, Serialize, Deserialize)]
 pub(super) struct Series {
     /// When the last sample was read; 0 is never.
     pub(super) at_ns: u64,
@@ -52,6 +53,9 @@ pub(super) const SEEN: u32 = 1;
 /// The alert was sent, not held back.
 pub(super) const ANNOUNCED: u32 = 2;
 
+/// A process before sent the alert, and this one has not repeated it yet.
+pub(super) const BEFORE: u32 = 16;
+
 /// How long a condition must hold, or be over.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_field_names, reason = "the unit belongs to each name")]
@@ -67,11 +71,42 @@ impl Series {
         self.phase == FIRING
     }
 
+    /// Firing, and told, be it by a process before.
+    pub(super) const fn is_announced(&self) -> bool {
+        self.is_firing() && self.flags & (ANNOUNCED | BEFORE) != 0
+    }
+
+    /// Its alert that began then was told by a process before.
+    pub(super) fn told(&mut self, since_ns: u64) {
+        if !self.is_firing() || self.since_ns != since_ns {
+            (self.phase, self.since_ns, self.counted_ns) = (FIRING, since_ns, 0);
+        }
+        self.flags = self.flags & !ANNOUNCED | BEFORE;
+    }
+
+    /// Whatever it says, no alert of it was told.
+    pub(super) fn untold(&mut self) {
+        self.flags &= !(ANNOUNCED | BEFORE);
+    }
+
+    /// The clock that stamps are read from began anew. When what fires began is kept: it is a part of its name.
+    pub(super) fn forget_times(&mut self) {
+        self.at_ns = 0;
+        if !self.is_firing() {
+            (self.since_ns, self.counted_ns, self.phase) = (0, 0, QUIET);
+        }
+    }
+
     /// Ends whatever was going on.
     pub(super) fn quiet(&mut self) {
         self.phase = QUIET;
         self.counted_ns = 0;
-        self.flags &= !ANNOUNCED;
+        self.flags &= !(ANNOUNCED | BEFORE);
+    }
+
+    /// Fires now, whatever its samples said.
+    pub(super) fn fire(&mut self, since_ns: u64, at_ns: u64) {
+        (self.phase, self.since_ns, self.at_ns, self.counted_ns) = (FIRING, since_ns, at_ns, 0);
     }
 
     /// Takes the stamp of a sample; `None` when it is none that was not judged already, else the time since the one

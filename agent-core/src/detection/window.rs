@@ -1,6 +1,7 @@
 //! A value's last few minutes, thinned out: how much it changed within a window.
 
 use bytemuck::Zeroable;
+use serde::{Deserialize, Serialize};
 
 /// Samples kept: the window's begin and seven between it and now.
 const SLOTS: usize = 9;
@@ -16,7 +17,7 @@ pub(super) struct Span {
 
 /// Samples at least an eighth of the window apart, oldest first. All zeroes is "nothing seen".
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Zeroable)]
+#[derive(Clone, Copy, Debug, Zeroable, Serialize, Deserialize)]
 pub(super) struct Window {
     at_ns: [u64; SLOTS],
     value: [f64; SLOTS],
@@ -25,6 +26,19 @@ pub(super) struct Window {
 }
 
 impl Window {
+    pub(super) const fn has_seen(&self) -> bool {
+        self.length > 0
+    }
+
+    /// Whether it can be one that saw samples: stamps in order, values that are numbers.
+    pub(super) fn is_sound(&self) -> bool {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        length <= SLOTS
+            && self.at_ns[..length].is_sorted()
+            && self.last.is_finite()
+            && self.value[..length].iter().all(|value| value.is_finite())
+    }
+
     /// The largest fall and the largest rise from a sample within the window to this one: at most and at least 0.
     pub(super) fn change(&mut self, at_ns: u64, value: f64, by: &Span) -> (f64, f64) {
         let length = usize::try_from(self.length).unwrap_or(SLOTS).min(SLOTS);

@@ -4,14 +4,15 @@ use super::checks::Tally;
 use super::wakes::Wakes;
 use crate::checks::waiver::Waiver;
 use crate::config::Config;
-use crate::detection::Detector;
+use crate::detection::{self, Detector};
 use crate::sampling::SourceReport;
 use crate::sampling::discovery::VmInfo;
 use crate::sampling::host::{HostLabels, Inventory};
+use crate::sampling::vm::bpf::Bpf;
 use nix::sys::eventfd::EventFd;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// The host, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,12 @@ pub(super) struct Directory {
     /// Whether somebody asked for a full run of the checks.
     pub(super) sweep_wanted: AtomicBool,
     pub(super) tally: Arc<Tally>,
+    /// Somebody wants a copy of what the detectors know; here it is left.
+    pub(super) copy_wanted: AtomicBool,
+    pub(super) copied: Mutex<Option<detection::Copy>>,
+    /// All series that the rules in force may watch.
+    pub(super) series: AtomicUsize,
+    pub(super) bpf: Arc<Bpf>,
 }
 
 impl Directory {
@@ -55,6 +62,7 @@ impl Directory {
         wake: Arc<EventFd>,
         wakes: Arc<Wakes>,
         checks_wake: EventFd,
+        bpf: Arc<Bpf>,
     ) -> Self {
         Self {
             config: RwLock::new(config),
@@ -70,6 +78,10 @@ impl Directory {
             waivers: Mutex::default(),
             sweep_wanted: AtomicBool::new(false),
             tally: Arc::default(),
+            copy_wanted: AtomicBool::new(false),
+            copied: Mutex::default(),
+            series: AtomicUsize::new(0),
+            bpf,
         }
     }
 

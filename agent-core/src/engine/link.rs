@@ -1,6 +1,6 @@
 //! The two bounded channels between the hot and the cold side.
 
-use crate::detection::Detector;
+use crate::detection::{self, Detector};
 use crate::sampling::frame::Entity;
 use crate::sampling::host::HostPlan;
 use crate::sampling::vm::{Delivery, VmPlan};
@@ -22,6 +22,8 @@ pub(super) enum ToHot {
     Interval(u64),
     /// Use these rules from now on.
     Rules(Box<Detector>),
+    /// Copy what is known into this, a few rows a tick.
+    Copy(Box<detection::Copy>),
 }
 
 /// What the sampler hands back, or noticed.
@@ -34,6 +36,10 @@ pub(super) enum ToCold {
     Delivery(Box<Delivery>),
     /// No longer needed: free it.
     Rules(Box<Detector>),
+    /// No longer needed: free it.
+    Recall(Box<detection::Recall>),
+    /// It is complete.
+    Copied(Box<detection::Copy>),
     /// The VM's process exited; its plan comes back in a `Vm` of its own.
     Exited(Entity),
     /// The VM has other threads than its plan knows.

@@ -16,10 +16,12 @@ mod link;
 mod notice;
 mod planner;
 mod reader;
+mod recorder;
 mod rounds;
 mod rows;
 mod runner;
 mod sampler;
+mod scores;
 mod threads;
 mod wakes;
 mod watch;
@@ -29,6 +31,7 @@ pub use checks::Checks;
 pub use directory::HostInfo;
 pub use planner::Planner;
 pub use reader::{Cost, Reader};
+pub use recorder::Recorder;
 pub use runner::{Agent, AgentState, RunnerError};
 pub use sampler::Sampler;
 pub use wakes::{Wakes, Woken};
@@ -40,6 +43,7 @@ use crate::detection::{Detector, DetectorError, RuleError};
 use crate::sampling::frame::{Frame, OutOfMemory};
 use crate::sampling::history::History;
 use crate::sampling::metrics::Source;
+use crate::sampling::vm::bpf::Bpf;
 use crate::sys::clock::Clock;
 use directory::Directory;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -87,16 +91,34 @@ pub fn build(config: Config, clock: Clock) -> Result<(Sampler, Planner, Reader),
         .map_err(BuildError::Descriptor)?;
     let board = Arc::new(Board::new().map_err(BuildError::Descriptor)?);
     let config = Arc::new(config);
+    let bpf = Arc::new(Bpf::load(&config));
     let wakes_too = Arc::clone(&wakes);
-    let directory =
-        Arc::new(Directory::new(Arc::clone(&config), Arc::clone(&cold.wake), wakes_too, checks_wake));
+    let directory = Arc::new(Directory::new(
+        Arc::clone(&config),
+        Arc::clone(&cold.wake),
+        wakes_too,
+        checks_wake,
+        Arc::clone(&bpf),
+    ));
 
+    directory.series.store(detector.series(), std::sync::atomic::Ordering::Relaxed);
     let reader =
         Reader::new(Arc::clone(&frame), history, alerts, Arc::clone(&directory), board, clock.clone());
     let counters = Arc::clone(&directory.counters);
     let tally = Arc::clone(&directory.tally);
-    let sampler =
-        Sampler::new(&config, clock.clone(), writer, recorder, detector, sink, hot, wakes, counters, tally);
+    let sampler = Sampler::new(
+        &config,
+        clock.clone(),
+        writer,
+        recorder,
+        detector,
+        sink,
+        hot,
+        wakes,
+        counters,
+        tally,
+        bpf,
+    );
     let planner = Planner::new(config, clock, cold, directory, frame).map_err(BuildError::Descriptor)?;
     Ok((sampler, planner, reader))
 }

@@ -8,6 +8,7 @@ use super::rounds::Rounds;
 use super::watch::{Entered, News, Watch};
 use super::work::Work;
 use crate::config::Config;
+use crate::detection;
 use crate::sampling::discovery::inspect::{Evidence, Inspection, inspect};
 use crate::sampling::discovery::process::Process;
 use crate::sampling::frame::{Entity, Frame};
@@ -107,6 +108,7 @@ impl Planner {
         let _ = self.link.wake.read();
         self.take_answers(now_ns);
         self.take_reload(now_ns);
+        self.copy_if_wanted();
         self.noticer.take_events(now_ns);
         self.noticer.probe_fresh(&self.config, now_ns);
         if !self.host_planned {
@@ -178,6 +180,17 @@ impl Planner {
         self.put_into_force(now_ns);
     }
 
+    /// Has what the detectors know copied, when somebody asked for it.
+    fn copy_if_wanted(&mut self) {
+        if !self.directory.copy_wanted.swap(false, Relaxed) {
+            return;
+        }
+        match detection::Copy::with_room(self.directory.series.load(Relaxed)) {
+            Ok(copy) => self.outbox.push_back(ToHot::Copy(Box::new(copy))),
+            Err(error) => log::error!("what was learned cannot be copied: {error}"),
+        }
+    }
+
     /// Has everything opened anew, as the configuration now says.
     fn replan_all(&mut self, now_ns: u64) {
         self.host_planned = false;
@@ -203,6 +216,8 @@ impl Planner {
                 ToCold::Host(plan) => drop(plan),
                 ToCold::Delivery(delivery) => drop(delivery),
                 ToCold::Rules(detector) => drop(detector),
+                ToCold::Recall(recall) => drop(recall),
+                ToCold::Copied(copy) => *self.directory.copied.lock() = Some(*copy),
             }
         }
         if let Some(pid) = last_pid {

@@ -147,12 +147,27 @@ impl Reader {
         }
     }
 
+    /// Asks for a copy of what the detectors have learned and what fires, made a few rows a tick; see
+    /// [`copied`](Self::copied).
+    pub fn want_copy(&self) {
+        self.directory.copy_wanted.store(true, Relaxed);
+        // Fails only when the count is at its maximum, and then the planner is awake anyway.
+        let _ = self.directory.wake.write(1);
+    }
+
+    /// The copy that was asked for, once it is complete.
+    #[must_use]
+    pub fn copied(&self) -> Option<crate::detection::Copy> {
+        self.directory.copied.lock().take()
+    }
+
     pub(super) fn directory(&self) -> &Arc<Directory> {
         &self.directory
     }
 
     /// Leaves a configuration for the planner to take up; a later one replaces one that it has not taken up yet.
     pub(super) fn submit(&self, config: Config, rules: Box<Detector>) {
+        self.directory.series.store(rules.series(), Relaxed);
         *self.directory.reload.lock() = Some((config, rules));
         // Fails only when the count is at its maximum, and then the planner is awake anyway.
         let _ = self.directory.wake.write(1);

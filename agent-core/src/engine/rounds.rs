@@ -1,4 +1,5 @@
-//! Goes round the VMs, one at a time, with what is too slow for a tick: their memory maps and open files.
+//! Goes round the VMs, one at a time, with what is too slow for a tick: their memory maps, open files, and the room for
+//! their disks.
 //!
 //! A VM is not looked at more often than the slow rate says, two VMs never within a tenth of a second, and after one
 //! that took long the next waits two hundred times as long: the rounds cost half a percent of a core at most. A VMM
@@ -19,7 +20,7 @@ const STEP_NS: u64 = 100_000_000;
 const REST_FACTOR: u64 = 200;
 /// `vm_state` of a VMM that runs.
 const RUNNING: i64 = 1;
-const SOURCES: [Source; 2] = [Source::Smaps, Source::Descriptors];
+const SOURCES: [Source; 3] = [Source::Smaps, Source::Descriptors, Source::Filesystem];
 
 /// Where the round is.
 #[derive(Default)]

@@ -2,8 +2,9 @@
 
 use super::threads::{self, Ended, Shared};
 use super::{BuildError, Checks, Planner, Reader, Sampler};
+use crate::alerts::Accounting;
 use crate::config::Config;
-use crate::detection::{Detector, DetectorError};
+use crate::detection::{self, Detector, DetectorError};
 use crate::sys::clock::Clock;
 use parking_lot::Mutex;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -129,6 +130,34 @@ impl Agent {
     #[must_use]
     pub fn maintenance_fd(&self) -> BorrowedFd<'_> {
         self.maintenance.as_fd()
+    }
+
+    /// Goes on from what another process knew: its accounts of alerts, and what its detectors had learned. To be called
+    /// before the first tick.
+    ///
+    /// # Errors
+    /// When the agent runs on its own threads, another thread is in a tick, or the agent has failed.
+    pub fn go_on_from(&self, accounts: Accounting, recall: detection::Recall) -> Result<(), RunnerError> {
+        self.usable_by_host()?;
+        let mut sampler = self.sampler.try_lock().ok_or(RunnerError::Busy)?;
+        sampler.go_on_from(accounts, Box::new(recall));
+        Ok(())
+    }
+
+    /// A copy of what the detectors have learned and what fires, at once. While the agent runs on its own threads, ask
+    /// for one by [`Reader::want_copy`].
+    ///
+    /// # Errors
+    /// When the agent runs on its own threads, another thread is in a tick, there is no memory for it, or the agent has
+    /// failed.
+    pub fn copy(&self) -> Result<detection::Copy, RunnerError> {
+        self.usable_by_host()?;
+        let sampler = self.sampler.try_lock().ok_or(RunnerError::Busy)?;
+        let series = self.reader.directory().series.load(std::sync::atomic::Ordering::Relaxed);
+        let mut copy = detection::Copy::with_room(series)
+            .map_err(|error| RunnerError::Thread(format!("no memory for a copy: {error}")))?;
+        sampler.copy_all(&mut copy);
+        Ok(copy)
     }
 
     /// Runs one tick now, on this thread.

@@ -4,16 +4,18 @@ use super::budget;
 use super::checks::Tally;
 use super::directory::Counters;
 use super::link::{Hot, ToCold, ToHot};
+use super::scores;
 use super::wakes::{self, Wakes};
-use crate::alerts::AlertSink;
+use crate::alerts::{Accounting, AlertSink};
 use crate::config::Config;
-use crate::detection::Detector;
+use crate::detection::{self, Detector};
 use crate::sampling::frame::{Entity, FrameWriter, Tick};
 use crate::sampling::history::HistoryWriter;
 use crate::sampling::host::HostPlan;
 use crate::sampling::journal::What;
 use crate::sampling::metrics::{Scope, Source, agent};
 use crate::sampling::roster::Roster;
+use crate::sampling::vm::bpf::Bpf;
 use crate::sampling::vm::{Delivery, Pace, Scratch, TapSweep, VmPlan};
 use crate::sys::clock::{Clock, thread_cpu_ns};
 use nix::sys::epoll::EpollEvent;
@@ -38,6 +40,8 @@ pub struct Sampler {
     history: HistoryWriter,
     detector: Box<Detector>,
     sink: AlertSink,
+    /// A copy that is being made of what the detector knows.
+    copying: Option<Box<detection::Copy>>,
     link: Hot,
     wakes: Arc<Wakes>,
     exited: [EpollEvent; EXITS_PER_CALL],
@@ -45,6 +49,9 @@ pub struct Sampler {
     vms: Box<[Option<Box<VmPlan>>]>,
     /// Rows of `vms` that hold a plan, in no order; its capacity is that of `vms`.
     active: Vec<u32>,
+    /// No row from here on holds a plan.
+    rows_used: u32,
+    bpf: Arc<Bpf>,
     roster: Roster,
     taps: TapSweep,
     scratch: Box<Scratch>,
@@ -64,6 +71,7 @@ struct Totals {
     lateness_ns: u64,
     plans_swapped: u64,
     memory_reserved: i64,
+    threads_unread: u64,
 }
 
 impl Sampler {
@@ -82,6 +90,7 @@ impl Sampler {
         wakes: Arc<Wakes>,
         counters: Arc<Counters>,
         tally: Arc<Tally>,
+        bpf: Arc<Bpf>,
     ) -> Self {
         let vms = config.limits.vms as usize;
         Self {
@@ -93,12 +102,15 @@ impl Sampler {
             history,
             detector: Box::new(detector),
             sink,
+            copying: None,
             link,
             wakes,
             exited: [EpollEvent::empty(); EXITS_PER_CALL],
             host: None,
             vms: (0..vms).map(|_| None).collect(),
             active: Vec::with_capacity(vms),
+            rows_used: 0,
+            bpf,
             roster: Roster::new(&config.limits),
             taps: TapSweep::open(config),
             scratch: Box::default(),
@@ -157,10 +169,39 @@ impl Sampler {
         self.writer.finish(self.tick);
         self.record_history();
         self.detector.evaluate(self.tick, self.writer.frame(), &self.roster, &mut self.sink);
+        self.remember();
         self.set_next_deadline();
         self.totals.cpu_ns += thread_cpu_ns().saturating_sub(cpu_before_ns);
         self.counters.sampler_cpu_ns.store(self.totals.cpu_ns, Relaxed);
         self.tick
+    }
+
+    /// A part of the copy that is being made, and what need not be remembered any more.
+    fn remember(&mut self) {
+        if !self.link.has_room(MESSAGES_PER_VM) {
+            return;
+        }
+        if let Some(recall) = self.detector.forgotten(self.tick) {
+            self.hand_back(ToCold::Recall(recall));
+        }
+        if let Some(mut copy) = self.copying.take() {
+            if self.detector.copy(&mut copy, self.writer.frame(), &self.roster) {
+                self.hand_back(ToCold::Copied(copy));
+            } else {
+                self.copying = Some(copy);
+            }
+        }
+    }
+
+    /// Goes on from what another process knew. Before the first tick.
+    pub(super) fn go_on_from(&mut self, accounts: Accounting, recall: Box<detection::Recall>) {
+        self.sink.go_on_from(accounts);
+        self.detector.go_on_from(recall);
+    }
+
+    /// All that the detector knows, at once: for where no tick waits.
+    pub(super) fn copy_all(&self, copy: &mut detection::Copy) {
+        self.detector.copy_all(copy, self.writer.frame(), &self.roster);
     }
 
     /// The first tick has no deadline that it could have missed: whoever drives the agent starts when it likes.
@@ -200,6 +241,11 @@ impl Sampler {
                     self.detector.take_over(&mut old, self.tick, &self.roster, &mut self.sink);
                     self.hand_back(ToCold::Rules(old));
                 }
+                ToHot::Copy(copy) => {
+                    if let Some(unfinished) = self.copying.replace(copy) {
+                        self.hand_back(ToCold::Copied(unfinished));
+                    }
+                }
             }
         }
     }
@@ -229,6 +275,8 @@ impl Sampler {
         if let Some(old) = old {
             self.hand_back(ToCold::Vm(old));
         }
+        plan.take_seat();
+        self.rows_used = self.rows_used.max(plan.entity.row + 1);
         self.vcpus += vcpus(&plan);
         self.roster.enter(plan.entity, plan.identity, plan.parts());
         self.taps.enter(plan.host_taps());
@@ -242,7 +290,9 @@ impl Sampler {
             return;
         }
         let Some(plan) = slot.take() else { return };
+        plan.leave_seat();
         self.active.retain(|row| *row != entity.row);
+        self.rows_used = self.active.iter().max().map_or(0, |row| row + 1);
         for part in plan.parts().chain([entity]) {
             self.writer.close_row(part);
         }
@@ -327,6 +377,8 @@ impl Sampler {
             let period_ticks = u64::from(pace.detail_every_ticks) * u64::from(turns) * every;
             self.writer.frame().set_period_ns(source, period_ticks * self.interval_ns);
         }
+        self.run_programs(every, pace);
+        let mut threads_unread = 0;
         let mut index = 0;
         while index < self.active.len() {
             let row = self.active[index];
@@ -339,6 +391,7 @@ impl Sampler {
             let Some(plan) = &mut self.vms[row as usize] else { continue };
             let entity = plan.entity;
             let pulse = plan.sample(tick, pace, &mut self.scratch, &mut self.writer);
+            threads_unread += u64::from(pulse.threads_unread);
             if pulse.threads_changed {
                 let _ = self.link.send(ToCold::ThreadsChanged(entity));
             }
@@ -347,7 +400,18 @@ impl Sampler {
                 index -= 1;
             }
         }
+        self.totals.threads_unread = threads_unread;
         self.taps.sample(self.tick, &mut self.writer);
+    }
+
+    /// Has the kernel read for all VMs at once what it can.
+    fn run_programs(&self, every: u64, pace: Pace) {
+        let every = u32::try_from(every).unwrap_or(1);
+        let full_every = if every == 1 { pace.detail_every_ticks } else { 1 };
+        if self.rows_used > 0 {
+            // When it fails, what is read of it is an error, and told as such.
+            let _ = self.bpf.run(self.tick.number, self.rows_used, every, full_every);
+        }
     }
 
     fn write_self(&mut self, cpu_before_ns: u64) {
@@ -375,9 +439,11 @@ impl Sampler {
         row.set_u64(agent::ALERTS_DROPPED, accounts.dropped);
         row.set_u64(agent::ALERTS_IN_FLIGHT, accounts.in_flight);
         row.set_u64(agent::COUNTER_RESETS, self.detector.counter_resets());
+        scores::write(&mut row, &self.detector);
         row.set_u64(agent::PLANS_SWAPPED, self.totals.plans_swapped);
         row.set(agent::MEMORY_RESERVED, self.totals.memory_reserved);
         row.set_u64(agent::VCPUS, self.vcpus as u64);
+        row.set_u64(agent::THREADS_UNREAD, self.totals.threads_unread);
         row.set_u64(agent::TICK_LATENESS, self.totals.lateness_ns);
         let counters = &self.counters;
         row.set_u64(agent::PLANNER_CPU, counters.planner_cpu_ns.load(Relaxed));
@@ -404,6 +470,13 @@ impl Sampler {
             row.set_u64(agent::CHECKS_ERRORS, tally.errors.load(Relaxed));
             row.set_u64(agent::CHECKS_WAIVED, tally.waived.load(Relaxed));
         }
+        let watch = self.detector.watch_status();
+        row.set_u64(agent::DETECTION_SERIES, u64::from(watch.series));
+        row.set_u64(agent::DETECTION_SERIES_WARMING, u64::from(watch.series_warming));
+        row.set_u64(agent::DETECTION_SERIES_REFUSED, u64::from(watch.series_refused));
+        row.set_u64(agent::DETECTION_THRESHOLD, watch.threshold_ppm());
+        row.set_u64(agent::DETECTION_ALARMS, watch.alarms);
+        row.set_u64(agent::DETECTION_LEFT_TO_HOST, watch.left_to_host);
         row.stamp(Source::Agent, self.tick.mono_ns);
     }
 

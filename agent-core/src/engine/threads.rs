@@ -7,7 +7,6 @@ use super::wakes::Woken;
 use super::{Checks, Planner, Sampler};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
 use parking_lot::Mutex;
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -142,15 +141,8 @@ fn body<T: Send + 'static>(
     }
 }
 
-/// Starts a thread that no signal of the embedding process is ever delivered to.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
-    // A thread inherits the mask of the one that makes it: blocked before, so that there is no moment without.
-    let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK);
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-    if let Ok(before) = before {
-        let _ = before.thread_set_mask();
-    }
-    thread.map_err(|error| error.to_string())
+    crate::sys::thread::spawn(name, body).map_err(|error| error.to_string())
 }
 
 fn sample_until_stopped(sampler: &mut Sampler, shared: &Shared) {

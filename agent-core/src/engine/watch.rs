@@ -171,7 +171,7 @@ impl Watch {
             self.refuse(&found, before.as_deref(), outbox);
             return Entered::Refused;
         };
-        let (plan, reports) = VmPlan::open(&info, config, descriptors_left);
+        let (plan, reports) = VmPlan::open(&info, config, &self.directory.bpf, descriptors_left);
         info.sources = merged(reports, &found.sources);
         if !still_the_same(config, &found) {
             // Rows that were taken for this look go back; those a known VM had stay with it until its exit is seen.

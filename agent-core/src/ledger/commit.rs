@@ -7,49 +7,16 @@ use super::keys::Blinding;
 use super::record::{DiskChange, Kind, LastRun, LogBegin, Loss, Record, Start, encode};
 use super::recover::recover;
 use super::seal::Sealing;
+use super::status::{Health, Status, Told};
 use super::store::{Batch, Sizes, Store, bytes_of};
 use crate::sys::clock::Clock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::HashSet;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::Duration;
-
-/// How the disk is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Health {
-    /// Records become durable.
-    #[default]
-    Good,
-    /// It is full. What was set aside may still take records.
-    Full,
-    /// It was mounted anew for reading alone, as the kernel does after errors.
-    ReadOnly,
-    /// It fails otherwise.
-    Failing,
-}
-
-/// How the ledger is. Counts begin with the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// How the disk is.
-    pub health: Health,
-    /// The system's number of the last error; 0 when the disk is good.
-    pub errno: i32,
-    /// Records that got a number.
-    pub appended: u64,
-    /// Records that were refused because too many wait.
-    pub refused: u64,
-    /// The number of the next record.
-    pub next: u64,
-    /// Every record below this number is durable.
-    pub durable: u64,
-    /// Attempts to write that failed.
-    pub failures: u64,
-    /// Bytes that wait for the disk.
-    pub queued_bytes: usize,
-}
+use std::time::{Duration, Instant};
 
 /// What was found on opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +43,7 @@ pub(super) struct Shared {
     pub(super) store: Mutex<Store>,
     /// Taken before `state`, by one checkpoint after the other.
     pub(super) sealing: Mutex<Sealing>,
-    clock: Clock,
+    pub(super) clock: Clock,
     salt: Salt,
     blinding: Blinding,
     run: u32,
@@ -86,6 +53,8 @@ pub(super) struct Shared {
     is_good: AtomicBool,
     /// Records that were refused because `state` was not to be had, and are not counted in it yet.
     refused: AtomicU64,
+    /// For whoever asks how it is: a leaf below all other locks.
+    pub(super) told: Told,
 }
 
 /// A checkpoint keeps appends waiting while what was appended before becomes durable; on a disk that hangs not longer
@@ -150,7 +119,19 @@ impl Ledger {
             tenants: store.logs.keys().cloned().collect(),
             ..State::default()
         };
+        let told = Told::new(Status {
+            next: first,
+            durable: first,
+            first: store.first(),
+            bytes: store.bytes(),
+            tree_size: store.tree_size(),
+            ..Status::default()
+        });
+        let told = told.map_err(|errno| {
+            LedgerError::disk("no descriptor can be had", "", &std::io::Error::from(errno))
+        })?;
         let shared = Shared {
+            told,
             state: Mutex::new(state),
             changed: Condvar::new(),
             clock,
@@ -194,6 +175,7 @@ impl Ledger {
         }
         if state.queued_bytes() + bytes_of(tenant, payload) > self.shared.queue_bytes {
             state.refused += 1;
+            self.shared.publish(&state);
             return Err(LedgerError::Full);
         }
         if !tenant.is_empty() && !state.tenants.contains(tenant) {
@@ -202,6 +184,7 @@ impl Ledger {
             self.shared.push(&mut state, Kind::LOG, tenant, &encode(&begin));
         }
         let sequence = self.shared.push(&mut state, kind, tenant, payload);
+        self.shared.publish(&state);
         drop(state);
         Ok(Ticket { shared: Arc::clone(&self.shared), sequence })
     }
@@ -222,24 +205,56 @@ impl Ledger {
         self.shared.is_good.load(Acquire)
     }
 
-    /// How the ledger is.
+    /// How the ledger is. Never waits for the disk.
     #[must_use]
     pub fn status(&self) -> Status {
-        let state = self.shared.state.lock();
-        let errno = match &state.error {
-            Some(LedgerError::Disk { errno, .. }) if state.health != Health::Good => *errno,
-            _ => 0,
-        };
-        Status {
-            health: state.health,
-            errno,
-            appended: state.appended,
-            refused: state.refused + self.shared.refused.load(Relaxed),
-            next: state.next,
-            durable: state.durable,
-            failures: state.failures,
-            queued_bytes: state.queued_bytes(),
+        self.shared
+            .told
+            .read(|status| Status { refused: status.refused + self.shared.refused.load(Relaxed), ..*status })
+    }
+
+    /// Readable once records have become durable, the disk's state has changed, or a checkpoint was made since
+    /// [`Ledger::hush`]. To be polled, neither read nor closed.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.shared.told.bell()
+    }
+
+    /// Makes [`Ledger::fd`] unreadable until something happens. Call it before looking at the status, so that nothing
+    /// is missed.
+    pub fn hush(&self) {
+        self.shared.told.hush();
+    }
+
+    /// Counts what left the agent although it was not durable yet.
+    pub fn left_early(&self, count: u64) {
+        self.shared.told.change(|status| status.left_early += count);
+    }
+
+    /// Waits for a record that somebody else makes durable (see [`Keeper`](super::Keeper)), but no longer than to that
+    /// point in time; whether it is durable.
+    ///
+    /// # Errors
+    /// [`LedgerError::Disk`] when an attempt to write it has failed meanwhile. It stays queued, and becomes durable by a later
+    /// one.
+    pub fn wait_until(&self, sequence: u64, end: Instant) -> Result<bool, LedgerError> {
+        let shared = &self.shared;
+        let mut failures = None;
+        while shared.durable.load(Acquire) <= sequence {
+            // A checkpoint holds it while it waits for the disk.
+            let Some(mut state) = shared.state.try_lock_until(end) else { break };
+            if state.durable > sequence {
+                break;
+            }
+            // Only an attempt that was made since counts: the disk may be back.
+            if state.failures > *failures.get_or_insert(state.failures) && state.failed.is_some() {
+                return Err(state.error.clone().unwrap_or(LedgerError::Stopped));
+            }
+            if shared.changed.wait_until(&mut state, end).timed_out() {
+                break;
+            }
         }
+        Ok(shared.durable.load(Acquire) > sequence)
     }
 
     /// Makes what waits durable, signs when much is not signed yet ([`UNSIGNED_MAX`](super::UNSIGNED_MAX)), and sets the
@@ -255,6 +270,8 @@ impl Ledger {
         if is_back {
             let mut state = self.shared.state.lock();
             self.shared.tell(&mut state, Health::Good, 0);
+            self.shared.publish(&state);
+            self.shared.told.ring();
         }
         if self.unsigned() > super::UNSIGNED_MAX {
             return self.checkpoint();
@@ -354,7 +371,23 @@ impl Shared {
 
     fn put(&self, batch: &Batch) -> (Result<(), LedgerError>, bool) {
         let mut store = self.store.lock();
-        (store.write(batch), store.is_full())
+        let result = store.write(batch);
+        self.told.change(|status| (status.bytes, status.tree_size) = (store.bytes(), store.tree_size()));
+        (result, store.is_full())
+    }
+
+    /// Tells what the state has to tell.
+    pub(super) fn publish(&self, state: &State) {
+        let errno = match &state.error {
+            Some(LedgerError::Disk { errno, .. }) if state.health != Health::Good => *errno,
+            _ => 0,
+        };
+        self.told.change(|status| {
+            (status.health, status.errno) = (state.health, errno);
+            (status.appended, status.refused) = (state.appended, state.refused);
+            (status.next, status.durable) = (state.next, state.durable);
+            (status.failures, status.queued_bytes) = (state.failures, state.queued_bytes());
+        });
     }
 
     /// Writes all that waits while nobody can append.
@@ -395,6 +428,8 @@ impl Shared {
                 self.tell(state, health, errno);
             }
         }
+        self.publish(state);
+        self.told.ring();
         self.changed.notify_all();
     }
 
@@ -411,7 +446,11 @@ impl Shared {
     }
 
     fn tell_of_loss(&self, state: &mut State) {
-        state.refused += self.refused.swap(0, Relaxed);
+        // In one step for whoever asks: counted neither twice nor not at all.
+        self.told.change(|status| {
+            state.refused += self.refused.swap(0, Relaxed);
+            status.refused = state.refused;
+        });
         if state.refused > state.refused_told && !state.is_stopped {
             let loss = Loss { refused: state.refused - state.refused_told, refused_total: state.refused };
             state.refused_told = state.refused;

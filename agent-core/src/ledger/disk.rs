@@ -206,12 +206,12 @@ pub(super) fn set_length(file: &dyn DiskFile, length: u64) -> io::Result<()> {
 
 /// A [`Disk`] with what the ledger does on it in several steps.
 #[derive(Clone)]
-pub(super) struct Files {
+pub(crate) struct Files {
     disk: Arc<dyn Disk>,
 }
 
 impl Files {
-    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
         Self { disk }
     }
 
@@ -223,7 +223,7 @@ impl Files {
     }
 
     /// Names in a folder, sorted.
-    pub(super) fn list(&self, folder: &str) -> Result<Vec<String>, LedgerError> {
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, LedgerError> {
         let mut names = again(|| self.disk.list(folder))
             .map_err(|error| LedgerError::disk("it cannot be listed", folder, &error))?;
         names.sort();
@@ -238,7 +238,7 @@ impl Files {
         Ok(names)
     }
 
-    pub(super) fn make_folder(&self, folder: &str) -> Result<(), LedgerError> {
+    pub(crate) fn make_folder(&self, folder: &str) -> Result<(), LedgerError> {
         let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
         again(|| self.disk.make_folder(folder))
             .and_then(|()| again(|| self.disk.sync_folder(parent)))
@@ -253,12 +253,12 @@ impl Files {
         again(|| self.disk.open(path))
     }
 
-    pub(super) fn remove(&self, path: &str) -> io::Result<()> {
+    pub(crate) fn remove(&self, path: &str) -> io::Result<()> {
         again(|| self.disk.remove(path))
     }
 
     /// A whole file, which must not be longer than that; `None` when there is none.
-    pub(super) fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub(crate) fn read(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, LedgerError> {
         let error = |error: io::Error| LedgerError::disk("it cannot be read", path, &error);
         let file = match again(|| self.disk.open_to_read(path)) {
             Err(missing) if missing.kind() == ErrorKind::NotFound => return Ok(None),
@@ -306,7 +306,7 @@ impl Files {
     }
 
     /// Puts a file, durably.
-    pub(super) fn put_durably(&self, path: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+    pub(crate) fn put_durably(&self, path: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.put(path, bytes)
             .and_then(|_| self.sync_folder(folder))

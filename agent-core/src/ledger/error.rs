@@ -56,10 +56,7 @@ impl std::fmt::Display for LedgerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Disk { what, path, message, .. } => write!(f, "{path}: {what}: {message}"),
-            Self::Damaged { path, offset, what } => write!(
-                f,
-                "{path} is damaged at byte {offset}: {what}; keep the folder as evidence and give the agent another one"
-            ),
+            Self::Damaged { path, offset, what } => write!(f, "{path} is damaged at byte {offset}: {what}"),
             Self::Full => f.write_str("the queue of records that wait for the disk is full"),
             Self::Record(what) => write!(f, "this cannot be a record: {what}"),
             Self::Locked => f.write_str("another process has this ledger open"),

@@ -9,7 +9,7 @@ use super::proof::{is_consistent, is_included};
 use super::segment::{self, Head};
 use super::simulated::SimulatedDisk;
 use super::verify::{Trust, verify};
-use super::{Ledger, Sizes, prove, read};
+use super::{Cursor, Ledger, Sizes, prove, read};
 use crate::sys::clock::Clock;
 use ring::signature::Ed25519KeyPair;
 use std::sync::Arc;
@@ -28,6 +28,13 @@ pub fn segment(data: &[u8]) {
     disk.plant(&segment::name(0), data);
     let disk = Arc::new(disk);
     let _ = read(disk.clone(), 0, |_| {});
+    let mut cursor = Cursor::new(disk.clone(), 0);
+    let mut last = 0;
+    while let Ok(Some(sequence)) = cursor.next(|record| Some(record.sequence)) {
+        last = sequence;
+    }
+    let _ = prove::locate(disk.clone(), last);
+    let _ = (prove::signer(disk.clone()), prove::tenant_id(disk.clone(), "acme"));
     let _ = verify(disk.clone(), &Trust::default());
     let _ = Ledger::open(disk, Sizes::default(), "bartizan/fuzz", Clock::System);
 }

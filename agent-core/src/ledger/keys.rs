@@ -136,6 +136,17 @@ impl Keys {
     }
 }
 
+/// Copies the keys that there are to a ledger that has none.
+pub(super) fn copy(from: &Files, to: &Files) -> Result<(), LedgerError> {
+    to.make_folder(FOLDER)?;
+    for path in [SIGNING, SIGNING_NEXT, BLINDING] {
+        if let Some(key) = from.read(path, KEY_BYTES_MAX)? {
+            to.put_durably(path, &key)?;
+        }
+    }
+    Ok(())
+}
+
 /// The key that a note hands over to from `from`: both signed it. `None` when it is no such note.
 pub(super) fn hand_over(origin: &str, from: &PublicKey, note: &[u8]) -> Option<PublicKey> {
     let note = Note::parse(note).ok()?;

@@ -41,15 +41,20 @@ impl Place {
 
     /// The signed checkpoint on the disk; `None` when there is none yet.
     pub(super) fn read(&self, files: &Files) -> Result<Option<(Note, Checkpoint)>, LedgerError> {
+        let bytes = files.read(&self.checkpoint(), NOTE_BYTES_MAX as u64)?;
+        bytes.map(|bytes| self.parse(&bytes)).transpose()
+    }
+
+    /// A checkpoint out of the bytes of its file.
+    pub(super) fn parse(&self, bytes: &[u8]) -> Result<(Note, Checkpoint), LedgerError> {
         let path = self.checkpoint();
-        let Some(bytes) = files.read(&path, NOTE_BYTES_MAX as u64)? else { return Ok(None) };
         let damaged = |what| LedgerError::damaged(&path, 0, what);
-        let note = Note::parse(&bytes).map_err(damaged)?;
+        let note = Note::parse(bytes).map_err(damaged)?;
         let checkpoint = Checkpoint::parse(&note.text).map_err(damaged)?;
         if checkpoint.origin != self.origin {
             return Err(damaged("it is another log's"));
         }
-        Ok(Some((note, checkpoint)))
+        Ok((note, checkpoint))
     }
 
     pub(super) fn verifier(&self, key: PublicKey) -> Verifier {

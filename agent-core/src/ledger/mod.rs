@@ -54,13 +54,16 @@
 //! durable once and is *damaged*, which is told with its offset and never skipped. Zeros behind the last record were set
 //! aside; a segment in whose place another one came has none.
 
+mod aside;
 mod base64;
 pub mod checkpoint;
 mod commit;
+mod cursor;
 mod disk;
 mod error;
 mod frame;
 pub mod heads;
+mod keeper;
 pub mod keys;
 mod log;
 pub mod merkle;
@@ -71,17 +74,25 @@ mod record;
 mod recover;
 mod seal;
 mod segment;
+mod status;
 mod store;
 mod tiles;
 mod trail;
 pub mod verify;
 
-pub use commit::{Health, Ledger, Opened, Status, Ticket};
+pub use aside::{AsideError, set_aside};
+pub use commit::{Ledger, Opened, Ticket};
+pub use cursor::Cursor;
+pub(crate) use disk::Files;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LedgerError;
 pub use frame::{PAYLOAD_BYTES_MAX, TENANT_BYTES_MAX};
-pub use record::{DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, Start, Stop, decode};
+pub use keeper::{Keeper, Rounds, Upkeep};
+pub use record::{
+    DiskChange, Heads, Kind, LastRun, LogBegin, Loss, Pruned, Record, SetAside, Start, Stop, decode,
+};
 pub use seal::{Keep, UNSIGNED_MAX};
+pub use status::{Health, Status};
 pub use store::Sizes;
 pub use trail::{leaves, read};
 

@@ -4,10 +4,14 @@ use super::base64;
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
+use super::keys::hand_over;
 use super::log::Place;
 use super::merkle::{Hash, root_of};
-use super::note::Note;
+use super::note::{Note, Verifier};
+use super::record::{Kind, LogBegin, decode};
+use super::segment::{self, Ending};
 use super::trail;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -21,17 +25,19 @@ pub struct Proofs {
 
 /// The proofs of a log by its blinded id; `None` for the host's.
 ///
+/// `None` as well when the log has no signed checkpoint yet.
+///
 /// # Errors
-/// When the log has no signed checkpoint, or its files cannot be read.
-pub fn prove(disk: Arc<dyn Disk>, origin: &str, id: Option<&Hash>) -> Result<Proofs, LedgerError> {
+/// When its files cannot be read.
+pub fn prove(disk: Arc<dyn Disk>, origin: &str, id: Option<&Hash>) -> Result<Option<Proofs>, LedgerError> {
     let files = Files::new(disk);
     let place = id.map_or_else(|| Place::of(origin, "", &[0; 32]), |id| Place::of(origin, "tenant", id));
     let path = format!("{}/checkpoint", place.folder);
-    let missing = || LedgerError::damaged(&path, 0, "there is no checkpoint");
-    let (_, checkpoint) = place.read(&files)?.ok_or_else(missing)?;
-    let bytes = files.read(&path, super::note::NOTE_BYTES_MAX as u64)?.ok_or_else(missing)?;
+    let Some(bytes) = files.read(&path, super::note::NOTE_BYTES_MAX as u64)? else { return Ok(None) };
+    // One reading for both: a checkpoint may be made at any time.
+    let checkpoint = place.parse(&bytes)?.1;
     let note = String::from_utf8(bytes).map_err(|_| LedgerError::damaged(&path, 0, "it is not text"))?;
-    Ok(Proofs { files, place, note, checkpoint })
+    Ok(Some(Proofs { files, place, note, checkpoint }))
 }
 
 impl Proofs {
@@ -69,6 +75,94 @@ impl Proofs {
         let _ = write!(text, "\n{}", self.note);
         Some(text)
     }
+}
+
+/// Which leaf of which log a record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The ledger's origin.
+    pub origin: String,
+    /// The log's tenant; empty for the host's.
+    pub tenant: String,
+    /// The log's blinded id; `None` for the host's.
+    pub id: Option<Hash>,
+    /// The leaf's index in the log.
+    pub index: u64,
+    /// The leaf's bytes: what the log hashes.
+    pub bytes: Vec<u8>,
+}
+
+/// Finds a record by its number in the trail; `None` when it is not there (yet, or any more).
+///
+/// # Errors
+/// When the disk refuses, or with the place of damage before the record in its segment.
+pub fn locate(disk: Arc<dyn Disk>, sequence: u64) -> Result<Option<Leaf>, LedgerError> {
+    let files = Files::new(disk);
+    let firsts = trail::segments(&files)?;
+    let Some(first) = firsts.into_iter().rev().find(|first| *first <= sequence) else { return Ok(None) };
+    let (bytes, head, length) = trail::load(&files, first)?;
+    let mut logs: BTreeMap<String, (Hash, u64)> =
+        head.logs.iter().map(|(tenant, log)| (tenant.clone(), (log.id, log.tree.size()))).collect();
+    let mut found = None;
+    let walked = segment::walk(&bytes, length, first, &head.salt, |_, frame| {
+        let record = &frame.record;
+        let begins = || decode::<LogBegin>(record.payload).map_or([0; 32], |begin| begin.id);
+        let (id, size) = logs.entry(record.tenant.to_owned()).or_insert_with(|| (begins(), 0));
+        if record.sequence == sequence {
+            found = Some(Leaf {
+                origin: head.origin.clone(),
+                tenant: record.tenant.to_owned(),
+                id: (!record.tenant.is_empty()).then_some(*id),
+                index: *size,
+                bytes: frame.leaf.to_vec(),
+            });
+        }
+        *size += 1;
+    });
+    match walked.ending {
+        Ending::Damaged { what } if found.is_none() => {
+            Err(LedgerError::damaged(&segment::name(first), walked.end, what))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// The blinded id of a tenant, by what the trail says of it; `None` when it has no record there.
+///
+/// # Errors
+/// When the files cannot be read.
+pub fn tenant_id(disk: Arc<dyn Disk>, tenant: &str) -> Result<Option<Hash>, LedgerError> {
+    let files = Files::new(disk);
+    let Some(last) = trail::segments(&files)?.last().copied() else { return Ok(None) };
+    let (bytes, head, length) = trail::load(&files, last)?;
+    let mut id = head.logs.get(tenant).map(|log| log.id);
+    if id.is_none() {
+        segment::walk(&bytes, length, last, &head.salt, |_, frame| {
+            if frame.record.kind == Kind::LOG && frame.record.tenant == tenant {
+                id = decode::<LogBegin>(frame.record.payload).ok().map(|begin| begin.id);
+            }
+        });
+    }
+    Ok(id)
+}
+
+/// The public key that signs a ledger now, by its files alone: as good as they are.
+///
+/// # Errors
+/// When there is no ledger, or its last segment cannot be read.
+pub fn signer(disk: Arc<dyn Disk>) -> Result<Verifier, LedgerError> {
+    let files = Files::new(disk);
+    let missing = || LedgerError::damaged(segment::FOLDER, 0, "there is no segment");
+    let last = *trail::segments(&files)?.last().ok_or_else(missing)?;
+    let (bytes, head, length) = trail::load(&files, last)?;
+    let mut key = head.key;
+    segment::walk(&bytes, length, last, &head.salt, |_, frame| {
+        let record = &frame.record;
+        if record.kind == Kind::HAND_OVER && record.tenant.is_empty() {
+            key = hand_over(&head.origin, &key, record.payload).unwrap_or(key);
+        }
+    });
+    Ok(Verifier::log(&head.origin, key))
 }
 
 /// Where a tenant's signed log is in the tree of heads that was recorded with it.

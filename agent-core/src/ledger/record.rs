@@ -41,10 +41,32 @@ impl Kind {
     pub const PRUNED: Self = Self(14);
     /// A tenant's log begins: [`LogBegin`], always the first record of a tenant.
     pub const LOG: Self = Self(15);
-    /// A claim on a resource changed: see [`crate::coordination::Change`].
-    pub const CLAIM: Self = Self(16);
+    /// A damaged trail was set aside, and this one begins behind it: [`SetAside`].
+    pub const SET_ASIDE: Self = Self(16);
+    /// How far a receiver of notices has come.
+    pub const DELIVERY: Self = Self(17);
+    /// A party's claim on a resource changed.
+    pub const CLAIM: Self = Self(18);
+    /// An agent became the active one, under a fencing token.
+    pub const LEASE: Self = Self(20);
     /// The first number that belongs to the embedding host.
     pub const HOST_FIRST: Self = Self(0x8000);
+
+    /// Whether the ledger itself appends such records, rather than whoever has it open.
+    #[must_use]
+    pub fn is_of_the_ledger(self) -> bool {
+        [
+            Self::START,
+            Self::STOP,
+            Self::LOSS,
+            Self::DISK,
+            Self::HEADS,
+            Self::HAND_OVER,
+            Self::PRUNED,
+            Self::LOG,
+        ]
+        .contains(&self)
+    }
 
     /// A word for it.
     #[must_use]
@@ -65,7 +87,10 @@ impl Kind {
             Self::HAND_OVER => "hand-over",
             Self::PRUNED => "pruned",
             Self::LOG => "log",
+            Self::SET_ASIDE => "set-aside",
+            Self::DELIVERY => "delivery",
             Self::CLAIM => "claim",
+            Self::LEASE => "lease",
             kind if kind >= Self::HOST_FIRST => "host",
             _ => "unknown",
         }
@@ -146,7 +171,7 @@ pub struct DiskChange {
 pub struct Heads {
     /// The root of the tree over the tenants' heads.
     pub root: Hash,
-    /// Leaves of that tree, padding included: a power of two, or 0 when there is no tenant.
+    /// Leaves of that tree, padding included: a power of two, at least 64.
     pub width: u64,
 }
 
@@ -162,6 +187,29 @@ pub struct Pruned {
 pub struct LogBegin {
     /// The id that stands for the tenant where others may look.
     pub id: Hash,
+}
+
+/// A damaged trail was set aside; the second record of the one that begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The name that the damaged ledger's folder has since, beside this one.
+    pub folder: String,
+    /// Its origin.
+    pub origin: String,
+    /// The file that is damaged, below its folder.
+    pub path: String,
+    /// Where in it, in bytes.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: String,
+    /// The number of the record after the last good one before the damage.
+    pub next: u64,
+    /// Leaves of the host's log up to there, and the root of its tree: its last good head.
+    pub tree_size: u64,
+    /// See `tree_size`.
+    pub root: Hash,
+    /// Leaves that the last checkpoint on the disk covers; 0 when there is none that can be read.
+    pub signed_size: u64,
 }
 
 /// The bytes of one of the types above.
@@ -194,6 +242,23 @@ mod tests {
             [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(encode(&DiskChange { state: 1, errno: 28 }), [1, 28, 0, 0, 0]);
+        let aside = SetAside {
+            folder: "l.damaged-1".into(),
+            origin: "o".into(),
+            path: "p".into(),
+            offset: 5,
+            what: "w".into(),
+            next: 6,
+            tree_size: 7,
+            root: [8; 32],
+            signed_size: 9,
+        };
+        let bytes = encode(&aside);
+        assert_eq!(decode::<SetAside>(&bytes), Ok(aside));
+        assert_eq!(
+            (bytes.len(), &bytes[..9], &bytes[bytes.len() - 8..]),
+            (110, &[11, 0, 0, 0, 0, 0, 0, 0, b'l'][..], &[9, 0, 0, 0, 0, 0, 0, 0][..])
+        );
         let heads = encode(&Heads { root: [7; 32], width: 4 });
         assert_eq!((&heads[..32], &heads[32..]), (&[7; 32][..], &[4, 0, 0, 0, 0, 0, 0, 0][..]));
     }

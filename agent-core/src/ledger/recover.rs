@@ -1,5 +1,6 @@
 //! Opening: finds where the trail goes on, and how the last run ended.
 
+use super::aside::is_of;
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
 use super::keys::Keys;
@@ -27,6 +28,12 @@ pub(super) fn recover(disk: Arc<dyn Disk>, sizes: Sizes, origin: &str) -> Result
         let store = Store::begin(files, sizes, origin, lock)?;
         return Ok(Recovered { store, last: LastRun::None });
     };
+    // A ledger that begins behind a damaged one has an origin that follows on the first.
+    let named = trail::load(&files, last.first)?.1.origin;
+    if !is_of(&named, origin) {
+        return Err(LedgerError::Key(format!("this is the ledger of {named}, not of {origin}")));
+    }
+    let origin = &named[..];
     let (begin, head) = begin(&files, &segments, origin)?;
     let keys = Keys::load(&files)?;
     let covered = Place::of(origin, "", &[0; 32]).read(&files)?.map_or(0, |(_, checkpoint)| checkpoint.size);

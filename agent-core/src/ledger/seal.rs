@@ -5,7 +5,7 @@ use super::commit::Ledger;
 use super::error::LedgerError;
 use super::heads::heads;
 use super::log::Issue;
-use super::note::{Note, Verifier};
+use super::note::{NOTE_BYTES_MAX, Note, Verifier};
 use super::record::{Kind, Pruned, Stop, encode};
 use super::segment;
 use super::trail;
@@ -23,8 +23,10 @@ pub(super) struct Sealing {
     unwritten: Vec<(String, Vec<u8>)>,
     /// The last checkpoints of the host's log, with the number below which each covers the trail.
     issued: VecDeque<(Checkpoint, u64)>,
-    /// Below this number a witness's cosignature covers the trail.
+    /// Below this number the witnesses' cosignatures cover the trail.
     cosigned: u64,
+    /// What [`Ledger::take_cosigned`] read the last time.
+    looked_at: Option<Vec<u8>>,
 }
 
 /// So many checkpoints a witness may lag behind.
@@ -99,15 +101,23 @@ impl Ledger {
         store.next.saturating_sub(store.covered)
     }
 
-    /// Takes a checkpoint of the host's log back from a witness: it is kept, and what it covers may be pruned.
+    /// Takes a checkpoint of the host's log back from witnesses, all of which must have cosigned it: it is kept, and what
+    /// it covers may be pruned.
     ///
     /// # Errors
-    /// [`LedgerError::Key`] when it is not one of the last checkpoints of this run, or the witness did not cosign it.
-    pub fn cosigned(&self, note: &[u8], witness: &Verifier) -> Result<(), LedgerError> {
+    /// [`LedgerError::Key`] when it is not one of the last checkpoints of this run, or a witness did not cosign it.
+    pub fn cosigned(&self, note: &[u8], witnesses: &[Verifier]) -> Result<(), LedgerError> {
         let refused = |what: &str| LedgerError::Key(format!("the cosigned checkpoint is refused: {what}"));
         let parsed = Note::parse(note).map_err(refused)?;
         let checkpoint = Checkpoint::parse(&parsed.text).map_err(refused)?;
-        parsed.cosigned_by(witness).ok_or_else(|| refused("the witness has not cosigned it"))?;
+        if witnesses.is_empty() {
+            return Err(refused("no witness is known"));
+        }
+        for witness in witnesses {
+            parsed
+                .cosigned_by(witness)
+                .ok_or_else(|| refused(&format!("{} has not cosigned it", witness.name)))?;
+        }
         let mut sealing = self.shared.sealing.lock();
         let issued = sealing.issued.iter().find(|(issued, _)| *issued == checkpoint);
         let covered = issued.ok_or_else(|| refused("it was not issued by this run"))?.1;
@@ -115,8 +125,30 @@ impl Ledger {
             let files = self.shared.store.lock().files.clone();
             files.put_durably(COSIGNED, note)?;
             sealing.cosigned = covered;
+            self.shared.told.change(|status| status.cosigned = covered);
         }
         Ok(())
+    }
+
+    /// The same for a checkpoint that somebody laid down as `logs/host/cosigned`, where there is one; whether it covers
+    /// more than what was known.
+    ///
+    /// # Errors
+    /// As [`Ledger::cosigned`], and when it cannot be read.
+    pub fn take_cosigned(&self, witnesses: &[Verifier]) -> Result<bool, LedgerError> {
+        let files = self.shared.store.lock().files.clone();
+        let Some(note) = files.read(COSIGNED, NOTE_BYTES_MAX as u64)? else { return Ok(false) };
+        {
+            // Whatever was taken already, in this run, or before it.
+            let mut sealing = self.shared.sealing.lock();
+            if sealing.looked_at.as_ref() == Some(&note) {
+                return Ok(false);
+            }
+            sealing.looked_at = Some(note.clone());
+        }
+        let before = self.status().cosigned;
+        self.cosigned(&note, witnesses)?;
+        Ok(self.status().cosigned > before)
     }
 
     /// Removes the oldest segments, those alone that signed checkpoints of this run cover, and says how many.
@@ -147,7 +179,12 @@ impl Ledger {
         for segment in &segments[..count] {
             let path = segment::name(segment.first);
             files.remove(&path).map_err(|error| LedgerError::disk("it cannot be removed", &path, &error))?;
-            self.shared.store.lock().segments.retain(|kept| kept.first != segment.first);
+            let mut store = self.shared.store.lock();
+            store.segments.retain(|kept| kept.first != segment.first);
+            self.shared.told.change(|status| {
+                status.pruned += store.first().saturating_sub(status.first);
+                (status.first, status.bytes) = (store.first(), store.bytes());
+            });
         }
         let synced = files.sync_folder(segment::FOLDER);
         synced.map_err(|error| LedgerError::disk("it cannot be synced", segment::FOLDER, &error))?;
@@ -188,6 +225,13 @@ impl Ledger {
                 let mut store = shared.store.lock();
                 store.signed.extend(issue.signed);
                 store.covered = covered;
+                drop(store);
+                let wall_ns = shared.clock.wall_ns();
+                shared.told.change(|status| {
+                    (status.signed, status.checkpoint_wall_ns) = (covered, wall_ns);
+                    status.checkpoints += 1;
+                });
+                shared.told.ring();
                 Ok(())
             }
             Err(error) => {

@@ -226,6 +226,21 @@ impl Store {
         self.is_reserve_spent
     }
 
+    /// The number of the first record that is there.
+    pub(super) fn first(&self) -> u64 {
+        self.segments.first().map_or(0, |segment| segment.first)
+    }
+
+    /// Bytes of all segments.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Leaves of the host's log.
+    pub(super) fn tree_size(&self) -> u64 {
+        self.logs.get("").map_or(0, |log| log.tree.size())
+    }
+
     /// What the last record is about; `None` when the last segment has none.
     pub(super) fn last(&self) -> Option<Kind> {
         self.last

@@ -7,6 +7,7 @@
 //! What it cannot see: that something was never recorded, and that the end of the trail *and* the checkpoints were
 //! replaced by older ones. Against that, give it a checkpoint that was kept elsewhere.
 
+use super::aside::is_of;
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, Files};
 use super::error::LedgerError;
@@ -28,6 +29,8 @@ pub struct Trust {
     /// The public key that signed first, or at the first record that is still there. Without one, the key in the files
     /// is believed, and the result says no more than that the files fit together.
     pub key: Option<PublicKey>,
+    /// The name that the key has: the ledger's origin, or that of one before it that was damaged and set aside.
+    pub origin: Option<String>,
     /// A signed checkpoint of the host's or a tenant's log that was kept elsewhere: the trail must go on from it.
     pub checkpoint: Option<Vec<u8>>,
 }
@@ -67,6 +70,27 @@ impl Report {
     #[must_use]
     pub fn unsigned(&self) -> u64 {
         self.logs.iter().map(|log| log.size.saturating_sub(log.signed)).sum()
+    }
+}
+
+impl Report {
+    /// What could not be proven, in sentences; none when every record is as it was signed by a key that is trusted.
+    #[must_use]
+    pub fn open_ends(&self, is_key_trusted: bool) -> Vec<String> {
+        let mut open = Vec::new();
+        if !is_key_trusted {
+            open.push(
+                "no key was given: the files fit together, but whoever made them could have made others"
+                    .to_owned(),
+            );
+        }
+        if self.unsigned() > 0 {
+            open.push(format!("{} records at the end are not signed yet", self.unsigned()));
+        }
+        if self.torn_bytes > 0 {
+            open.push(format!("{} bytes at the end are no whole record: a run was cut off", self.torn_bytes));
+        }
+        open
     }
 }
 
@@ -176,6 +200,10 @@ impl<'a> Walk<'a> {
                 Some(head.first),
                 "it names another key than the one that is trusted",
             ));
+        }
+        if let Some(origin) = trust.origin.as_ref().filter(|origin| !is_of(&head.origin, origin)) {
+            let what = format!("the key is of {origin}, the ledger of {}", head.origin);
+            return Err(bad(&path, 88, None, what));
         }
         let mut walk = Self {
             files,

@@ -75,7 +75,7 @@ fn every_leaf_is_proven_and_every_tree_follows_on_the_one_before() {
     }
     for log in report(folder.path(), &trust).logs {
         let id = (!log.tenant.is_empty()).then_some(log.id);
-        let proofs = prove(disk(folder.path()), ORIGIN, id.as_ref()).unwrap();
+        let proofs = prove(disk(folder.path()), ORIGIN, id.as_ref()).unwrap().unwrap();
         let (size, root) = (proofs.checkpoint().size, proofs.checkpoint().root);
         let leaves = &leaves[&log.tenant];
         assert_eq!(size, leaves.len() as u64);
@@ -193,11 +193,14 @@ fn where_a_witness_has_to_cosign_nothing_goes_without_it() {
         let message = [b"cosignature/v1\ntime 5\n", text].concat();
         [&5u64.to_be_bytes()[..], pair.sign(&message).as_ref()].concat()
     });
-    assert!(ledger.cosigned(ours.as_bytes(), &witness).is_err(), "the witness has not signed");
+    assert!(
+        ledger.cosigned(ours.as_bytes(), std::slice::from_ref(&witness)).is_err(),
+        "the witness has not signed"
+    );
     let cosigned = format!("{ours}{line}");
     let another = note::Verifier { key: [1; 32], ..witness.clone() };
-    assert!(ledger.cosigned(cosigned.as_bytes(), &another).is_err());
-    ledger.cosigned(cosigned.as_bytes(), &witness).unwrap();
+    assert!(ledger.cosigned(cosigned.as_bytes(), &[another]).is_err());
+    ledger.cosigned(cosigned.as_bytes(), &[witness]).unwrap();
     assert!(ledger.prune(keep, 0).unwrap() > 1);
     ledger.stop().unwrap();
     verify(disk(folder.path()), &Trust::default()).unwrap();
@@ -216,9 +219,9 @@ fn a_tenant_is_shown_that_its_log_is_bound_to_the_hosts() {
     .unwrap();
     let recorded = recorded.unwrap();
     for log in report(folder.path(), &trust).logs.iter().filter(|log| !log.tenant.is_empty()) {
-        let signed = prove(disk(folder.path()), ORIGIN, Some(&log.id)).unwrap();
+        let signed = prove(disk(folder.path()), ORIGIN, Some(&log.id)).unwrap().unwrap();
         let head = prove_head(disk(folder.path()), ORIGIN, &log.id).unwrap();
-        assert_eq!((head.root, head.width, head.width), (recorded.root, recorded.width, 4));
+        assert_eq!((head.root, head.width, head.width), (recorded.root, recorded.width, 64));
         let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
         let leaf = heads::leaf(&log.id, size, &root);
         assert!(is_included(&leaf, head.index, head.width, &recorded.root, &head.hashes));

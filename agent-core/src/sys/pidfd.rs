@@ -28,6 +28,19 @@ pub fn duplicate_from(pidfd: BorrowedFd<'_>, target: RawFd) -> nix::Result<Owned
     owned(result)
 }
 
+/// Kills the process (`pidfd_send_signal(2)`, Linux 5.1). It is dead once the descriptor is readable, not before.
+///
+/// # Errors
+/// `ESRCH` when it has ended already, `EPERM` when it is another user's.
+pub fn kill(pidfd: BorrowedFd<'_>) -> nix::Result<()> {
+    let (pidfd, none) = (libc::c_long::from(pidfd.as_raw_fd()), 0 as libc::c_long);
+    // SAFETY: the system call takes three integers and a pointer that may be null, and touches no memory of ours.
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd, libc::c_long::from(libc::SIGKILL), none, none)
+    };
+    Errno::result(result).map(drop)
+}
+
 fn owned(result: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
@@ -50,10 +63,11 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
         let pidfd = open(i32::try_from(child.id()).expect("a pid")).expect("pidfd");
         assert!(!ended(&pidfd, PollTimeout::ZERO));
-        child.kill().expect("kill");
+        kill(pidfd.as_fd()).expect("kill");
         assert!(ended(&pidfd, PollTimeout::from(10_000u16)));
         child.wait().expect("wait");
         assert!(ended(&pidfd, PollTimeout::ZERO), "it stays readable after the process was reaped");
+        assert_eq!(kill(pidfd.as_fd()), Err(Errno::ESRCH), "and never means another process");
     }
 
     #[test]

@@ -45,6 +45,7 @@ fn small() -> Config {
         block_devices: 3,
         net_devices: 3,
         alerts: 8,
+        series: 16,
         history_ticks: 0,
     };
     Config { limits, ..Config::default() }

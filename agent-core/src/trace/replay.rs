@@ -8,7 +8,8 @@ use super::reader::{Event, Tail, TraceReader};
 use super::record::{Delta, EntityRecord, Header, RowDelta, VmEvent, VmRecord};
 use crate::alerts::{self, Accounting, Alert, AlertReader, AlertSink};
 use crate::config::Config;
-use crate::detection::Detector;
+use crate::detection::forecast::Record;
+use crate::detection::{Detector, RuleKind};
 use crate::sampling::availability::Availability;
 use crate::sampling::discovery::truncated;
 use crate::sampling::frame::{Entity, Frame, FrameWriter, Tick};
@@ -68,6 +69,8 @@ pub struct Replayed {
     pub tail: Tail,
     /// Metrics of the trace that this version does not know.
     pub metrics_unknown: Vec<String>,
+    /// How the predictions of each rule that makes any came out.
+    pub predictions: Vec<(String, RuleKind, Record)>,
 }
 
 impl Replayed {
@@ -109,6 +112,11 @@ pub fn replay<R: Read>(trace: R, config: Option<&Config>) -> Result<Replayed, Tr
         events_missed: replay.events_missed + lost,
         tail: replay.trace.tail(),
         metrics_unknown: replay.metrics_unknown().map(str::to_owned).collect(),
+        predictions: replay
+            .detector
+            .predictions()
+            .map(|(name, kind, record)| (name.to_owned(), kind, *record))
+            .collect(),
     })
 }
 
@@ -194,6 +202,19 @@ impl<R: Read> Replay<R> {
     #[must_use]
     pub fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// The configuration that the trace began with.
+    ///
+    /// # Errors
+    /// When this version does not understand it.
+    pub fn recorded_config(&self) -> Result<Config, TraceError> {
+        parse(&self.header().config.toml)
+    }
+
+    /// The detector: what it looks at, and what it saw.
+    pub fn detector_mut(&mut self) -> &mut Detector {
+        &mut self.detector
     }
 
     /// What was recorded, and by whom.

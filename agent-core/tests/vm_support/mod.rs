@@ -8,6 +8,7 @@ use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::discovery::{NicInfo, VcpuInfo, VmInfo, VmmKind};
 use bartizan_core::sampling::frame::{Entity, Frame, FrameWriter, Tick};
 use bartizan_core::sampling::metrics::{MetricId, Scope, Source};
+use bartizan_core::sampling::vm::bpf::Bpf;
 use bartizan_core::sampling::vm::{Pace, Scratch, TapSweep, VmPlan, VmPulse};
 use bartizan_core::sys::clock::Clock;
 use bartizan_testkit::proc::{self, Thread};
@@ -21,6 +22,7 @@ pub(crate) struct Watched {
     pub(crate) writer: FrameWriter,
     pub(crate) sweep: TapSweep,
     pub(crate) pace: Pace,
+    pub(crate) bpf: Bpf,
     scratch: Box<Scratch>,
     tick: u64,
 }
@@ -87,17 +89,20 @@ impl Watched {
         for source in Source::ALL {
             writer.frame().set_period_ns(source, 60_000_000_000);
         }
-        let (plan, reports) = VmPlan::open(&info, config, descriptors);
+        let bpf = Bpf::load(config);
+        let (plan, reports) = VmPlan::open(&info, config, &bpf, descriptors);
+        plan.take_seat();
         let mut sweep = TapSweep::open(config);
         sweep.enter(plan.host_taps());
         let pace = Pace::for_vms(1);
-        Self { info, plan, reports, writer, sweep, pace, scratch: Box::default(), tick: 0 }
+        Self { info, plan, reports, writer, sweep, pace, bpf, scratch: Box::default(), tick: 0 }
     }
 
     pub(crate) fn tick(&mut self) -> VmPulse {
         self.tick += 1;
         let clock = Clock::System;
         let tick = Tick { number: self.tick, mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() };
+        self.bpf.run(tick.number, 1, 1, self.pace.detail_every_ticks).unwrap();
         let pulse = self.plan.sample(tick, self.pace, &mut self.scratch, &mut self.writer);
         self.sweep.sample(tick, &mut self.writer);
         self.writer.finish(tick);

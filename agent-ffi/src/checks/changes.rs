@@ -5,6 +5,7 @@ use crate::agent::{btz_agent, descriptor};
 use crate::alerts::btz_accounting;
 use crate::entry::on_agent;
 use crate::failure::Failure;
+use crate::ledger::attach;
 use crate::size::{self, Rows};
 use crate::status::btz_status;
 
@@ -22,7 +23,8 @@ pub unsafe extern "C" fn btz_agent_check_fd(agent: *const btz_agent) -> i32 {
 /// fewer than capacity came, none waits any more. What does not fit into the queue is dropped, the oldest first: after a
 /// gap in sequence, btz_agent_findings() has what is true now. out: capacity elements, each stride bytes after the one
 /// before; stride: sizeof(btz_finding). count: receives how many were written; 0 is no error. Errors: BTZ_ERR_NULL,
-/// BTZ_ERR_SIZE: no change was taken. Threads: any; each change goes to one caller. Blocking: no; allocates. Since: 0.2
+/// BTZ_ERR_SIZE: no change was taken. Threads: any; each change goes to one caller. Blocking: no; allocates; with a
+/// ledger as btz_agent_record() says. Since: 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn btz_agent_check_changes(
     agent: *const btz_agent,
@@ -38,9 +40,16 @@ pub unsafe extern "C" fn btz_agent_check_changes(
         // SAFETY: the contract: `capacity` elements of `stride` bytes.
         let mut rows = unsafe { Rows::new(out, stride, capacity)? };
         let seen = Seen::by(agent);
+        let mut recorder = attach::recorder(agent);
         for change in agent.reader.checks().take(capacity) {
+            if let Some(recorder) = &mut recorder {
+                recorder.finding(&change, seen.rules());
+            }
             let finding = seen.view(&change.finding);
             rows.push(btz_finding { change: change.kind as u32, sequence: change.sequence, ..finding });
+        }
+        if let Some(recorder) = &mut recorder {
+            recorder.settle();
         }
         // SAFETY: the contract: writable.
         unsafe { count.write(rows.written()) };

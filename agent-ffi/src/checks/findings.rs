@@ -193,6 +193,10 @@ impl Seen {
         }
     }
 
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     pub(super) fn view(&self, finding: &Finding) -> btz_finding {
         let vm = finding.subject.vm();
         let (name, tenant) = vm.map_or(("", ""), |vm| (vm.name.as_str(), vm.tenant.as_str()));
@@ -226,7 +230,7 @@ impl Seen {
             changed_wall_ns: finding.changed_at_ns,
             runtime: facet(Facet::Runtime),
             persisted: facet(Facet::Persisted),
-            before: finding.changed_from.as_ref().map_or(0, |(verdict, _)| *verdict as u8),
+            before: finding.changed_from.as_deref().map_or(0, |(verdict, _)| *verdict as u8),
             reserved: [0; 5],
             uuid: vm.map_or([0; 16], |vm| uuid(&vm.uuid)),
             rule: text::array(&finding.rule),

@@ -116,7 +116,7 @@ pub(super) fn no_such_rule() -> Failure {
 
 fn told(rule: &Rule, part: u32) -> Option<String> {
     Some(match part {
-        BTZ_CHECK_TEXT_TITLE => rule.title.clone(),
+        BTZ_CHECK_TEXT_TITLE => rule.title.to_string(),
         BTZ_CHECK_TEXT_WHEN => rule.when.as_ref().map(ToString::to_string).unwrap_or_default(),
         BTZ_CHECK_TEXT_EXPECTED_RUNTIME => rule.expectation(Facet::Runtime),
         BTZ_CHECK_TEXT_EXPECTED_PERSISTED => rule.expectation(Facet::Persisted),
@@ -160,7 +160,7 @@ mod tests {
                 .map(|(bit, part)| u32::from(told(rule, part) != Some(String::new())) << bit)
                 .sum();
             assert_eq!(facets, view(rule).facets, "{}", rule.id);
-            assert!(told(rule, BTZ_CHECK_TEXT_JSON).is_some_and(|json| json.contains(&rule.id)));
+            assert!(told(rule, BTZ_CHECK_TEXT_JSON).is_some_and(|json| json.contains(&*rule.id)));
         }
         assert!(told(&rules.rules()[0], 0).is_none() && told(&rules.rules()[0], 9).is_none());
     }

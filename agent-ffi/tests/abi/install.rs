@@ -47,6 +47,14 @@ fn watches(program: &Path, option: &str) {
     assert!(said.contains("host") && said.contains("available MiB"), "{said}");
 }
 
+/// A program records for a moment, and verifies what it recorded.
+fn records(program: &Path) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said =
+        run(&program.display().to_string(), Command::new(program).arg(folder.path().join("ledger")).arg("1"));
+    assert!(said.contains("verified with outcome 0"), "{said}");
+}
+
 #[test]
 fn the_examples_build_through_pkg_config() {
     if !has("pkg-config") || !has("make") {
@@ -70,6 +78,7 @@ fn the_examples_build_through_pkg_config() {
         make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
         run("make", make.current_dir(&copy).env("PKG_CONFIG_PATH", prefix.path().join("lib/pkgconfig")));
         watches(&copy.path().join("watch"), option);
+        records(&copy.path().join("record"));
     }
 }
 
@@ -92,6 +101,7 @@ fn the_examples_build_through_cmake() {
         for program in programs {
             watches(&build.join(program), option);
         }
+        records(&build.join("record"));
     }
 }
 

@@ -10,6 +10,7 @@ mod checks;
 mod exports;
 mod generated;
 mod install;
+mod ledger;
 mod matrix;
 mod programs;
 mod toolchain;

@@ -10,7 +10,7 @@ const C: &str = "-std=gnu11";
 const CXX: &str = "-std=c++17";
 const SANITIZED: &[&str] = &[C, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
-fn run(program: &Path, arguments: &[&str]) {
+pub(crate) fn run(program: &Path, arguments: &[&str]) {
     // A leak that LeakSanitizer finds fails the program.
     let output = Command::new(program)
         .args(arguments)
@@ -127,7 +127,7 @@ fn a_panic_faults_the_agent_and_not_the_host() {
 }
 
 /// Runs a program under memcheck: no error, nothing lost, no descriptor left open.
-fn under_valgrind(compiler: &str, source: &str, flags: &[&str], arguments: &[&str]) {
+pub(crate) fn under_valgrind(compiler: &str, source: &str, flags: &[&str], arguments: &[&str]) {
     if !has("valgrind") {
         skip!("valgrind does not run");
     }

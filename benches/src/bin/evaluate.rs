@@ -1,12 +1,15 @@
 //! Runs the shipped detectors, unchanged and with their shipped thresholds, over folders of labelled data.
 //!
 //! ```text
-//! evaluate [--nab DIR]... [--servers DIR]... [--out DIR]
+//! evaluate [--nab DIR [--peer DIR]...]... [--servers DIR]... [--out DIR]
 //! ```
-//! Prints one table. With `--out`, the score of every sample is written too, in the formats that the scorers of these
+//! Prints one table, with what a sample cost. `--peer` scores another detector on the same series, from a folder of
+//! scores as `--out` writes them, with the threshold that is best for it. With `--out`, the score of every sample is written too, in the formats that the scorers of these
 //! data read: `nab/CATEGORY/NAME.csv` and `servers/NAME.scores.csv`.
 
+use bartizan_benches::cpu::thread_ns;
 use bartizan_benches::evaluate::nab::{self, PROFILES, Series};
+use bartizan_benches::evaluate::peers::best;
 use bartizan_benches::evaluate::servers::{self, Server};
 use bartizan_core::detection::streaming::{ALARM_SCORE, Multivariate, Univariate};
 use std::collections::BTreeMap;
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Options {
     nab: Vec<PathBuf>,
+    peers: Vec<PathBuf>,
     servers: Vec<PathBuf>,
     out: Option<PathBuf>,
 }
@@ -37,7 +41,7 @@ struct Options {
 fn run() -> Result<(), String> {
     let options = options()?;
     for folder in &options.nab {
-        evaluate_nab(folder, options.out.as_deref())?;
+        evaluate_nab(folder, &options.peers, options.out.as_deref())?;
     }
     for folder in &options.servers {
         evaluate_servers(folder, options.out.as_deref())?;
@@ -52,19 +56,29 @@ fn options() -> Result<Options, String> {
         let mut folder = || words.next().map(PathBuf::from).ok_or_else(|| format!("{word} wants a folder"));
         match word.as_str() {
             "--nab" => options.nab.push(folder()?),
+            "--peer" => options.peers.push(folder()?),
             "--servers" => options.servers.push(folder()?),
             "--out" => options.out = Some(folder()?),
-            _ => return Err("usage: evaluate [--nab DIR]... [--servers DIR]... [--out DIR]".into()),
+            _ => {
+                return Err(
+                    "usage: evaluate [--nab DIR [--peer DIR]...]... [--servers DIR]... [--out DIR]".into()
+                );
+            }
         }
     }
     Ok(options)
 }
 
-fn evaluate_nab(folder: &Path, out: Option<&Path>) -> Result<(), String> {
+fn evaluate_nab(folder: &Path, peers: &[PathBuf], out: Option<&Path>) -> Result<(), String> {
     let mut by_category = BTreeMap::<String, nab::Tally>::new();
     let mut total = nab::Tally::default();
-    for series in nab::load(folder)? {
-        let scores = scores(&series);
+    let all = nab::load(folder)?;
+    let (mut cost_ns, mut samples) = (0, 0);
+    for series in &all {
+        let before_ns = thread_ns();
+        let scores = scores(series);
+        cost_ns += thread_ns() - before_ns;
+        samples += series.values.len() as u64;
         let alarms: Vec<usize> = (0..scores.len()).filter(|row| scores[*row] >= ALARM_SCORE).collect();
         let tally = series.tally(&alarms);
         let category = series.name.split('/').next().unwrap_or_default().to_owned();
@@ -72,7 +86,7 @@ fn evaluate_nab(folder: &Path, out: Option<&Path>) -> Result<(), String> {
         *sum = sum.with(tally);
         total = total.with(tally);
         if let Some(out) = out {
-            write_nab(&out.join("nab").join(&series.name), &series, &scores)?;
+            write_nab(&out.join("nab").join(&series.name), series, &scores)?;
         }
     }
     println!("series, by category: shipped threshold {ALARM_SCORE}");
@@ -89,6 +103,16 @@ fn evaluate_nab(folder: &Path, out: Option<&Path>) -> Result<(), String> {
             let _ = write!(line, "{score:>8} ");
         }
         println!("{line}{:>8}{:>7}{:>7}", tally.windows, tally.found, tally.false_alarms);
+    }
+    println!("CPU time of a sample: {} ns, over {samples} samples", cost_ns / samples.max(1));
+    for peer in peers {
+        let (threshold, scores) = best(peer, &all)?;
+        let scores = scores.map(|score| score.map_or_else(|| "-".into(), |score| format!("{score:.2}")));
+        println!(
+            "{}: {} with the threshold that is best here, {threshold:.4}",
+            peer.display(),
+            scores.join(" / ")
+        );
     }
     Ok(())
 }

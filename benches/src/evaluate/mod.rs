@@ -1,6 +1,7 @@
 //! How good detection is, on data in public formats: the shipped detectors, unchanged, with their shipped thresholds.
 
 pub mod nab;
+pub mod peers;
 pub mod servers;
 
 use std::fmt::Display;

@@ -61,6 +61,16 @@ def test_an_example_tells_what_is_wrong_with_its_configuration(name: str, tmp_pa
     assert "wrong.toml:2" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_the_example_that_records_verifies_what_it_recorded(tmp_path: Path) -> None:
+    command = [sys.executable, EXAMPLES / "record.py", tmp_path / "ledger", "0.5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == 0 and "PROVEN: records 0 to " in done.stdout, (done.stdout, done.stderr)
+    damaged = tmp_path / "ledger" / "segments" / "0000000000000000.btzl"
+    damaged.write_bytes(damaged.read_bytes().replace(b"watching", b"watChing"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == 1 and done.stderr.startswith("DamagedError: "), done.stderr
+
+
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_the_readme_s_programs_run(number: int) -> None:
     assert len(PROGRAMS) >= 4

@@ -78,6 +78,19 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Answer for a finding, for the value it has now and until a day
     Waive(WaiveArgs),
+    /// List the incidents of the daemon that runs, the newest first
+    Incidents(IncidentsArgs),
+    /// Show an incident, or take a step with it: ack, contain, recover, close, reopen
+    #[command(subcommand)]
+    Incident(IncidentCommand),
+    /// Hold back for a time what will begin: add, list, end
+    #[command(subcommand)]
+    Silence(SilenceCommand),
+    /// List what was done about incidents, or waits for somebody's word, the newest first
+    Responses(ResponsesArgs),
+    /// Give one's word about a response: approve, decline, end
+    #[command(subcommand)]
+    Response(ResponseCommand),
     /// Show who holds what of this host and its VMs: parties, mechanisms, work that is under way
     Claims(HeldArgs),
     /// Show which mechanisms and parties are in each other's way, and who prevails; exits with 1 when some are
@@ -88,8 +101,15 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a recorded trace again, by the same code
     Replay(ReplayArgs),
+    /// Explain an alert of a recorded trace: what was seen and what was expected, as a plot
+    ExplainAlert(ExplainAlertArgs),
+    /// Show what other settings would have said about a recorded trace
+    Tune(TuneArgs),
     /// Verify that a ledger is as it was recorded, by its files and a public key alone
     Verify(VerifyArgs),
+    /// Look into a ledger by its files: its public key, its records, proofs; or set a damaged one aside
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -105,6 +125,7 @@ pub enum Command {
 
 /// `bartizan run`.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct RunArgs {
     /// Write JSON lines, on a terminal too
     #[arg(long)]
@@ -115,9 +136,19 @@ pub struct RunArgs {
     /// Stop after this time, such as 30s
     #[arg(short, long, value_name = "TIME")]
     pub duration: Option<humantime::Duration>,
-    /// Record alerts and configurations, durably and signed, in this folder before they are said
+    /// Record alerts, findings and configurations, durably and signed, in this folder before they are said
+    /// [default: what the configuration says, or `ledger` in the service's state directory]
     #[arg(long, value_name = "DIR")]
     pub ledger: Option<PathBuf>,
+    /// Wait while another agent is active in this folder, and take over when it ends
+    #[arg(long)]
+    pub standby: bool,
+    /// With --standby: end an active agent that has not sampled for this time, to take over from it; 0s: never
+    #[arg(long, requires = "standby", value_name = "TIME", default_value = "10s")]
+    pub fence_after: Option<humantime::Duration>,
+    /// Do not start with the last good configuration when today's is wrong
+    #[arg(long)]
+    pub strict_config: bool,
     #[command(flatten)]
     /// Where metrics are served.
     pub serve: ServeArgs,
@@ -296,6 +327,191 @@ pub struct WaiveArgs {
     pub ticket: String,
 }
 
+/// Where the daemon that runs is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SocketArgs {
+    /// The daemon's Unix socket [default: /run/bartizan/metrics.sock]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// `bartizan incidents`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct IncidentsArgs {
+    /// Closed ones, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan incident`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum IncidentCommand {
+    /// Show one, with its conditions and its evidence
+    Show {
+        /// Its number
+        id: u64,
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+    /// Take it on
+    Ack(StepArgs),
+    /// It no longer spreads: --note says what was done
+    Contain(StepArgs),
+    /// What it hurt is well again: --note says how that is known
+    Recover(StepArgs),
+    /// It is over, and what it teaches is written down
+    Close(CloseArgs),
+    /// It is not over: --note says why
+    Reopen(StepArgs),
+}
+
+/// A step with an incident.
+#[derive(Args, Clone, Debug)]
+pub struct StepArgs {
+    /// The incident's number
+    pub id: u64,
+    /// What there is to say
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan incident close`.
+#[derive(Args, Clone, Debug)]
+pub struct CloseArgs {
+    #[command(flatten)]
+    /// The step.
+    pub step: StepArgs,
+    /// What it was: true-positive, false-positive, benign, test, duplicate, security-risk, suspicious, disregard,
+    /// managed-externally, insufficient-data
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: String,
+    /// Why it came
+    #[arg(long, value_name = "TEXT")]
+    pub root_cause: String,
+    /// What was done
+    #[arg(long, value_name = "TEXT")]
+    pub response: String,
+    /// What came of it
+    #[arg(long, value_name = "TEXT")]
+    pub outcome: String,
+}
+
+/// `bartizan responses`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResponsesArgs {
+    /// Those that have ended, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan response`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ResponseCommand {
+    /// It shall be done
+    Approve(WordArgs),
+    /// It shall not be done: --why says why
+    Decline(WordArgs),
+    /// What is in force is taken back: --why says why
+    End(WordArgs),
+}
+
+/// A person's word about a response.
+#[derive(Args, Clone, Debug)]
+pub struct WordArgs {
+    /// The response's number
+    pub id: u64,
+    /// Why
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan silence`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Hold back what will begin and matches all that is given; `*` stands for anything
+    Add(SilenceAdd),
+    /// List the silences in force
+    List {
+        /// Write JSON lines
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+    /// End one: what it held back and still holds is told
+    End {
+        /// Its number
+        id: u64,
+        /// Who you are [default: the user]
+        #[arg(long, value_name = "WHO")]
+        by: Option<String>,
+        #[command(flatten)]
+        /// Where the daemon is.
+        socket: SocketArgs,
+    },
+}
+
+/// `bartizan silence add`.
+#[derive(Args, Clone, Debug)]
+pub struct SilenceAdd {
+    /// For how long, such as 2h
+    #[arg(long = "for", value_name = "TIME")]
+    pub time: humantime::Duration,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The tenant
+    #[arg(long, value_name = "PATTERN")]
+    pub tenant: Option<String>,
+    /// The VM, by name or UUID; `host` is the host
+    #[arg(long, value_name = "PATTERN")]
+    pub vm: Option<String>,
+    /// The rule or the check
+    #[arg(long, value_name = "PATTERN")]
+    pub detector: Option<String>,
+    /// The metric, or the group of the check
+    #[arg(long, value_name = "PATTERN")]
+    pub cause: Option<String>,
+    /// Only alerts, or only findings
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
 /// `bartizan check-config`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CheckConfigArgs {
@@ -304,6 +520,9 @@ pub struct CheckConfigArgs {
     /// Print the effective configuration
     #[arg(long)]
     pub print: bool,
+    /// Also list the generations that were in force, as the ledger in this folder tells them
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// `bartizan record`.
@@ -330,6 +549,42 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
+/// `bartizan explain-alert`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainAlertArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Which alert, counted from 1 in the order in which `bartizan replay` tells them; lists them when left out
+    #[arg(long, value_name = "N")]
+    pub alert: Option<usize>,
+    /// How much of the time before it is shown; a quarter of it is shown after it
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub window: humantime::Duration,
+    /// Write one HTML page that needs nothing else
+    #[arg(long, requires = "alert", conflicts_with = "json")]
+    pub html: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Try this value of a key of the configuration; several values are tried one after the other [default:
+    /// detection.false_alarms_per_host_week=0.1,1,10,100]
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
+    pub set: Vec<String>,
+    /// Try these rules: a file of configuration that is laid over the trace's own
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `bartizan verify`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = VERIFY_HELP)]
@@ -349,6 +604,75 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `bartizan ledger`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = LEDGER_HELP)]
+pub enum LedgerCommand {
+    /// Print the public key that signs it: what `bartizan verify --key` is to be given, by another way
+    Key {
+        /// The ledger's folder
+        dir: PathBuf,
+    },
+    /// Show its records, oldest first; also while it is being written
+    #[command(alias = "cat", after_help = LEDGER_HELP)]
+    Show(LedgerShowArgs),
+    /// Print the proof that a record is in its log, with the signed checkpoint (C2SP tlog-proof)
+    #[command(after_help = LEDGER_HELP)]
+    Prove(LedgerProveArgs),
+    /// Move a damaged ledger away whole, as evidence, and begin another one in its place that says so
+    #[command(after_help = LEDGER_HELP)]
+    SetAside(LedgerSetAsideArgs),
+}
+
+/// `bartizan ledger show`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerShowArgs {
+    /// The ledger's folder
+    pub dir: PathBuf,
+    /// Begin with the record of this number
+    #[arg(long, value_name = "RECORD", default_value_t = 0)]
+    pub from: u64,
+    /// Show so many at most
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub count: Option<u64>,
+    /// Only the records of this tenant; an empty one is the host
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only the records of this kind, such as `alert`, `finding`, `config`, `start`
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan ledger prove`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerProveArgs {
+    /// The ledger's folder
+    pub dir: PathBuf,
+    /// The record's number
+    pub record: u64,
+    /// Write the leaf, which is what the log hashes, to this file
+    #[arg(long, value_name = "FILE")]
+    pub leaf: Option<PathBuf>,
+}
+
+/// `bartizan ledger set-aside`.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerSetAsideArgs {
+    /// The ledger's folder; nobody may have it open
+    pub dir: PathBuf,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const LEDGER_HELP: &str = "\
+Exit codes: 0 done; 2 the record is not signed yet (prove); 64 there is no such record, or nothing is damaged (set-aside); \
+65 the ledger is damaged, with the place; 66 the folder cannot be read; 69 a process has it open (set-aside); \
+74 input/output error; 77 permission missing.";
 
 const VERIFY_HELP: &str = "\
 Exit codes: 0 every record is as it was signed; 1 something was changed, or is missing: the first bad record is named; \

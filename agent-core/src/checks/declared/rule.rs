@@ -2,16 +2,18 @@
 
 use super::condition::Condition;
 use crate::checks::pattern::like;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::sync::Arc;
 
 /// One rule. Its conditions compare facts; `when` decides whether it applies at all.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {
-    /// Its stable name, `group.what`: lower case, digits and dashes.
-    pub id: String,
+    /// Its stable name, `group.what`: lower case, digits and dashes. Every finding of it has it.
+    #[serde(deserialize_with = "shared")]
+    pub id: Arc<str>,
     /// What is right, in a few words.
-    pub title: String,
+    pub title: Box<str>,
     /// How bad it is when it is not.
     pub severity: Severity,
     /// What it looks at.
@@ -20,7 +22,7 @@ pub struct Rule {
     /// Patterns of the facts it is about, where it also looks at others to judge them; all of them when empty. Other
     /// tools' verdicts are compared by these.
     #[serde(default)]
-    pub about: Vec<String>,
+    pub about: Box<[Box<str>]>,
     /// It applies only where this holds.
     pub when: Option<Condition>,
     /// What the running kernel or process must do.
@@ -29,14 +31,14 @@ pub struct Rule {
     pub persisted: Option<Condition>,
     /// What is expected, for conditions that are code.
     #[serde(default)]
-    pub expected: String,
+    pub expected: Box<str>,
     /// Why it matters.
-    pub rationale: String,
+    pub rationale: Box<str>,
     /// How it is put right.
-    pub remediation: String,
+    pub remediation: Box<str>,
     /// Where it comes from: standards, benchmarks, manuals; X.1601's clause.
     #[serde(default)]
-    pub references: Vec<String>,
+    pub references: Box<[Box<str>]>,
 }
 
 /// How bad it is when a rule fails.
@@ -131,7 +133,7 @@ impl Rule {
     /// The part of the name before the dot.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.id.split_once('.').map_or(self.id.as_str(), |(group, _)| group)
+        self.id.split_once('.').map_or(&*self.id, |(group, _)| group)
     }
 
     /// Its conditions, each with the facet it speaks of.
@@ -154,7 +156,7 @@ impl Rule {
         };
         match condition {
             Some(condition) if self.expected.is_empty() => condition.to_string(),
-            Some(_) => self.expected.clone(),
+            Some(_) => self.expected.to_string(),
             None => String::new(),
         }
     }
@@ -215,4 +217,8 @@ impl Rule {
         }
         None
     }
+}
+
+fn shared<'de, D: Deserializer<'de>>(text: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(text).map(Arc::from)
 }

@@ -1,10 +1,11 @@
 //! Rule files: TOML with a `[[rule]]` table for each. A rule that is broken does not stop the others.
 
 use super::rule::Rule;
-use crate::config::nearest;
+use crate::config::{in_short, line_of, nearest};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,7 +20,7 @@ const DEPTH_MAX: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
-    by_id: HashMap<String, usize>,
+    by_id: HashMap<Arc<str>, usize>,
     problems: Vec<Problem>,
 }
 
@@ -103,7 +104,7 @@ impl RuleSet {
             Ok(rule) => rule,
             Err(error) => {
                 let line = error.span().map_or(line, |span| line_of(text, span.start));
-                return self.problems.push(problem(line, name, in_words(error.message())));
+                return self.problems.push(problem(line, name, in_short(error.message())));
             }
         };
         if let Some((key, message)) = rule.mistake(codes) {
@@ -119,10 +120,16 @@ impl RuleSet {
                 self.problems.push(problem(line, name, format!("more than {RULES_MAX} rules")));
             }
             None => {
-                self.by_id.insert(rule.id.clone(), self.rules.len());
+                self.by_id.insert(Arc::clone(&rule.id), self.rules.len());
                 self.rules.push(rule);
             }
         }
+    }
+
+    /// Gives back the room that was kept for more rules.
+    pub fn shrink(&mut self) {
+        self.rules.shrink_to_fit();
+        self.by_id.shrink_to_fit();
     }
 
     /// Takes a rule out; whether it was there.
@@ -156,7 +163,7 @@ impl RuleSet {
     /// The name most like this one, if one is.
     #[must_use]
     pub fn nearest(&self, id: &str) -> Option<&str> {
-        nearest(id, self.rules.iter().map(|rule| rule.id.as_str()))
+        nearest(id, self.rules.iter().map(|rule| &*rule.id))
     }
 
     /// What was wrong.
@@ -177,22 +184,6 @@ fn depth(value: &DeValue<'_>) -> usize {
         DeValue::Array(array) => array.iter().map(|value| depth(value.get_ref())).max().unwrap_or(0),
         _ => 0,
     }
-}
-
-fn line_of(text: &str, byte: usize) -> usize {
-    memchr::memchr_iter(b'\n', &text.as_bytes()[..byte.min(text.len())]).count() + 1
-}
-
-/// The deserialiser's words, with a suggestion where a key is nearly one that is known.
-fn in_words(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if message.starts_with("unknown field")
-        && let Some((key, known)) = quoted.split_first()
-        && let Some(like) = nearest(key, known.iter().copied())
-    {
-        return format!("unknown key `{key}`; did you mean `{like}`?");
-    }
-    message.to_owned()
 }
 
 #[cfg(test)]
@@ -253,7 +244,7 @@ mod tests {
     fn a_later_rule_of_the_same_name_replaces_the_earlier() {
         let set = add(&format!("{GOOD}{}", GOOD.replace("One", "Another")));
         assert_eq!(set.rules().len(), 1);
-        assert_eq!(set.find("kernel.one").map(|(_, rule)| rule.title.as_str()), Some("Another"));
+        assert_eq!(set.find("kernel.one").map(|(_, rule)| &*rule.title), Some("Another"));
         assert_eq!(set.nearest("kernel.ome"), Some("kernel.one"));
     }
 

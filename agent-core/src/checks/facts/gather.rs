@@ -1,6 +1,7 @@
 //! What providers read the host through: it notes every path, so that a change of the path finds the facts it matters
 //! to, and keeps what was parsed, so that a file that did not change is not parsed again.
 
+use super::Texts;
 use crate::checks::fact::Unavailable;
 use crate::checks::host::{Content, HostFiles, Meta};
 use crate::checks::vm::Vm;
@@ -9,6 +10,7 @@ use crate::sys::clock::Clock;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 /// Bytes of a small text: the usual limit for one file.
@@ -26,6 +28,8 @@ pub struct Gather {
     vms: Vec<Arc<Vm>>,
     round: Cell<u64>,
     inputs: RefCell<Vec<Arc<str>>>,
+    /// Every path that was noted, once.
+    paths: RefCell<Texts>,
     documents: RefCell<HashMap<(TypeId, String), (Stamp, Parsed)>>,
     memo: RefCell<HashMap<(TypeId, String), Memo>>,
 }
@@ -48,6 +52,7 @@ impl Gather {
             vms: Vec::new(),
             round: Cell::new(0),
             inputs: RefCell::default(),
+            paths: RefCell::default(),
             documents: RefCell::default(),
             memo: RefCell::default(),
         }
@@ -74,12 +79,19 @@ impl Gather {
     pub(in crate::checks) fn set_vms(&mut self, vms: Vec<Arc<Vm>>) {
         self.vms = vms;
         self.memo.get_mut().clear();
+        self.paths.get_mut().purge();
     }
 
     pub(super) fn new_round(&mut self) {
         self.round.set(self.round.get() + 1);
         let now = self.clock.mono_ns();
         self.memo.get_mut().retain(|_, memo| memo.until_ns > now);
+    }
+
+    /// Forgets what several facts of a process are made of.
+    pub(super) fn forget_process(&mut self, pid: i32) {
+        let folder = format!("/proc/{pid}/");
+        self.memo.get_mut().retain(|(_, name), _| !name.starts_with(&folder));
     }
 
     /// Notes that a fact depends on a path. Those whose changes nobody announces are not: a VM's facts are read from
@@ -90,7 +102,7 @@ impl Gather {
         }
         let mut inputs = self.inputs.borrow_mut();
         if inputs.len() < INPUTS_MAX && !inputs.iter().any(|known| &**known == path) {
-            inputs.push(path.into());
+            inputs.push(self.paths.borrow_mut().get(path));
         }
     }
 
@@ -140,20 +152,28 @@ impl Gather {
         self.host.list(path)
     }
 
-    /// The names in a folder that may hold thousands, sorted; kept for as long as the folder does not change.
+    /// The names of one ending in a folder that may hold thousands, sorted and without that ending; kept for as long
+    /// as the folder does not change.
     ///
     /// # Errors
     /// See [`HostFiles::list`].
-    pub fn names(&self, path: &str) -> Result<Arc<Vec<String>>, Unavailable> {
+    pub fn names(&self, path: &str, ending: &str) -> Result<Arc<[Box<str>]>, Unavailable> {
         self.note(path);
         let changed = self.host.meta(path)?.mtime_ns;
         // Within one tick of the file system's clock a folder can change twice and show one time.
         let settled = self.clock.wall_ns().saturating_sub(changed) > 1_000_000_000;
-        let list = |gather: &Self| gather.host.list(path).map(Arc::new);
+        let list = |gather: &Self| -> Result<Arc<[Box<str>]>, Unavailable> {
+            let mut names: Vec<Box<str>> = Vec::new();
+            gather
+                .host
+                .each_name(path, &mut |name| names.extend(name.strip_suffix(ending).map(Box::from)))?;
+            names.sort_unstable();
+            Ok(names.into())
+        };
         if !settled {
             return list(self);
         }
-        (*self.kept(path, changed.cast_unsigned(), list)).clone()
+        (*self.kept(&format!("{path}/*{ending}"), changed.cast_unsigned(), list)).clone()
     }
 
     /// Where a symbolic link points, as it is written.
@@ -186,15 +206,44 @@ impl Gather {
             });
             return (*parsed).clone();
         }
+        self.unless_known(key, stamp, || {
+            let content = self.host.read(path, bytes_max)?;
+            Ok((content.meta, parse(&content.bytes)))
+        })
+    }
+
+    /// A file that is too large to be read whole, looked at piece by piece. What came of it is kept for as long as the
+    /// file does not change.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or what looks at it refuses it.
+    pub fn looked_through<T: Send + Sync + 'static>(
+        &self,
+        path: &str,
+        look: impl FnOnce(File) -> Result<T, Unavailable>,
+    ) -> Result<Arc<T>, Unavailable> {
+        self.note(path);
+        let stamp: Stamp = self.host.meta(path)?.into();
+        self.unless_known((TypeId::of::<T>(), path.to_owned()), stamp, || {
+            let (file, meta) = self.host.open_file(path)?;
+            Ok((meta, look(file)))
+        })
+    }
+
+    fn unless_known<T: Send + Sync + 'static>(
+        &self,
+        key: (TypeId, String),
+        stamp: Stamp,
+        read: impl FnOnce() -> Result<(Meta, Result<T, Unavailable>), Unavailable>,
+    ) -> Result<Arc<T>, Unavailable> {
         if let Some((known, parsed)) = self.documents.borrow().get(&key)
             && *known == stamp
         {
             return parsed.clone().and_then(downcast);
         }
-        let content = self.host.read(path, bytes_max)?;
-        let parsed: Parsed =
-            parse(&content.bytes).map(|parsed| Arc::new(parsed) as Arc<dyn Any + Send + Sync>);
-        self.documents.borrow_mut().insert(key, (content.meta.into(), parsed.clone()));
+        let (meta, parsed) = read()?;
+        let parsed: Parsed = parsed.map(|parsed| Arc::new(parsed) as Arc<dyn Any + Send + Sync>);
+        self.documents.borrow_mut().insert(key, (meta.into(), parsed.clone()));
         parsed.and_then(downcast)
     }
 

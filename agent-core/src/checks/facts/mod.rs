@@ -7,15 +7,18 @@
 
 mod gather;
 pub mod providers;
+mod store;
 
 pub use gather::Gather;
 pub use providers::{PROVIDERS, Provider, Read, Refresh};
+pub use store::{Name, NameId, Place};
 
-use super::fact::{Fact, Found, Unavailable};
+use super::fact::{Fact, Found, Said, Unavailable};
 use super::vm::{Vm, VmId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
+use store::{Cells, Names};
 
 /// Which fact: a name, and the VM it is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,13 +38,16 @@ pub const EACH: &str = "vms.each:";
 /// All facts that were asked for.
 pub struct Facts {
     supply: Supply,
-    cells: RefCell<HashMap<FactId, Cell>>,
-    /// Every name that was asked for, once: thousands of facts share them.
-    names: RefCell<HashSet<Arc<str>>>,
+    cells: RefCell<Cells>,
+    names: RefCell<Names>,
+    /// What was said last under each name of a VM's facts: the next VM most often says the same.
+    last_said: RefCell<HashMap<NameId, Arc<Said>>>,
+    /// Where facts were read, once each.
+    sources: RefCell<Texts>,
     /// One fact of every VM, as long as none of them has changed.
-    each: RefCell<HashMap<Arc<str>, Each>>,
+    each: RefCell<HashMap<NameId, Each>>,
     /// Which facts were read from a path.
-    readers: RefCell<HashMap<Arc<str>, HashSet<FactId>>>,
+    readers: RefCell<HashMap<Arc<str>, Vec<Place>>>,
     /// Paths that were read for the first time since somebody asked.
     fresh: RefCell<Vec<Arc<str>>>,
     vms: Vec<Arc<Vm>>,
@@ -55,35 +61,32 @@ enum Supply {
     Fixed,
 }
 
-struct Cell {
-    fact: Arc<Fact>,
-    /// The paths that were read for it.
-    inputs: Vec<Arc<str>>,
-    dirty: bool,
-}
-
 impl Facts {
     /// Facts of a host.
     #[must_use]
     pub fn of_host(gather: Gather) -> Self {
-        Self::new(Supply::Host(Box::new(gather)), HashMap::new(), Vec::new())
+        Self::new(Supply::Host(Box::new(gather)), Vec::new())
     }
 
     /// Facts that were read elsewhere; every other is absent.
     #[must_use]
     pub fn fixed(facts: impl IntoIterator<Item = (FactId, Found)>, vms: Vec<Arc<Vm>>) -> Self {
-        let cell = |(id, found): (FactId, Found)| {
-            let fact = fact_of(&id, found, 0);
-            (id, Cell { fact, inputs: Vec::new(), dirty: false })
-        };
-        Self::new(Supply::Fixed, facts.into_iter().map(cell).collect(), vms)
+        let all = Self::new(Supply::Fixed, vms);
+        for (id, found) in facts {
+            let place = all.place(id.vm, &id.key);
+            let fact = all.fact_of(place, found, 0);
+            all.cells.borrow_mut().put(place, fact, Box::default());
+        }
+        all
     }
 
-    fn new(supply: Supply, cells: HashMap<FactId, Cell>, vms: Vec<Arc<Vm>>) -> Self {
+    fn new(supply: Supply, vms: Vec<Arc<Vm>>) -> Self {
         Self {
             supply,
-            cells: RefCell::new(cells),
+            cells: RefCell::default(),
             names: RefCell::default(),
+            last_said: RefCell::default(),
+            sources: RefCell::default(),
             each: RefCell::default(),
             readers: RefCell::default(),
             fresh: RefCell::default(),
@@ -93,15 +96,14 @@ impl Facts {
 
     /// Which fact a name means, of the host or of a VM.
     #[must_use]
-    pub fn id(&self, vm: Option<VmId>, key: &str) -> FactId {
-        let mut names = self.names.borrow_mut();
-        let known = names.get(key).cloned();
-        let key = known.unwrap_or_else(|| {
-            let name: Arc<str> = key.into();
-            names.insert(Arc::clone(&name));
-            name
-        });
-        FactId { vm, key }
+    pub fn place(&self, vm: Option<VmId>, key: &str) -> Place {
+        Place { vm, name: self.names.borrow_mut().id(key) }
+    }
+
+    /// What a fact is called.
+    #[must_use]
+    pub fn key(&self, name: NameId) -> Arc<str> {
+        Arc::clone(self.names.borrow().name(name).key)
     }
 
     /// The VMs on the host.
@@ -112,73 +114,91 @@ impl Facts {
 
     /// Says which VMs there are now. Facts of those that are gone are forgotten; facts about the VMs as a whole are
     /// marked, and returned.
-    pub fn set_vms(&mut self, vms: Vec<Arc<Vm>>) -> Vec<FactId> {
+    pub fn set_vms(&mut self, vms: Vec<Arc<Vm>>) -> Vec<Place> {
         let there: HashSet<VmId> = vms.iter().map(|vm| vm.id).collect();
-        let left = |id: &FactId| id.vm.is_some_and(|vm| !there.contains(&vm));
-        self.cells.get_mut().retain(|id, _| !left(id));
+        let stays = |vm: Option<VmId>| vm.is_none_or(|vm| there.contains(&vm));
+        self.cells.get_mut().keep_subjects(stays);
         self.readers.get_mut().retain(|_, readers| {
-            readers.retain(|id| !left(id));
+            readers.retain(|place| stays(place.vm));
             !readers.is_empty()
         });
+        self.sources.get_mut().purge();
         self.vms = vms;
         self.each.get_mut().clear();
         if let Supply::Host(gather) = &mut self.supply {
             gather.set_vms(self.vms.clone());
         }
         let of_all = |refresh| matches!(refresh, Refresh::Vms | Refresh::Joined(_));
-        self.mark(|id| provider(&id.key).is_some_and(|provider| of_all(provider.refresh)))
+        self.mark(|_, name| name.provider.is_some_and(|provider| of_all(provider.refresh)))
     }
 
     /// One fact: as it was read last, or read now when it never was or is known to have changed.
     #[must_use]
-    pub fn get(&self, id: &FactId, vm: Option<&Arc<Vm>>) -> Arc<Fact> {
-        if let Some(cell) = self.cells.borrow().get(id)
+    pub fn get(&self, place: Place, vm: Option<&Arc<Vm>>) -> Arc<Fact> {
+        if let Some(cell) = self.cells.borrow().get(place)
             && !cell.dirty
         {
             return Arc::clone(&cell.fact);
         }
-        let (fact, inputs) = self.read(id, vm);
-        let mut cells = self.cells.borrow_mut();
-        let before = cells.get(id).map(|cell| cell.inputs.clone()).unwrap_or_default();
+        let (fact, inputs) = self.read(place, vm);
+        let inputs = inputs.into_boxed_slice();
+        let before = self.cells.borrow_mut().put(place, Arc::clone(&fact), inputs.clone());
         if before != inputs {
-            self.reindex(id, &before, &inputs);
+            self.reindex(place, &before, &inputs);
         }
-        cells.insert(id.clone(), Cell { fact: Arc::clone(&fact), inputs, dirty: false });
         fact
     }
 
     /// One fact of every VM, in the order of [`vms`](Self::vms).
     #[must_use]
     pub fn each(&self, key: &str) -> Each {
-        if let Some(each) = self.each.borrow().get(key) {
+        let name = self.place(None, key).name;
+        if let Some(each) = self.each.borrow().get(&name) {
             return Arc::clone(each);
         }
-        let of_vm = |vm: &Arc<Vm>| (Arc::clone(vm), self.get(&self.id(Some(vm.id), key), Some(vm)));
+        let of_vm = |vm: &Arc<Vm>| (Arc::clone(vm), self.get(Place { vm: Some(vm.id), name }, Some(vm)));
         let each: Each = self.vms.iter().map(of_vm).collect();
-        self.each.borrow_mut().insert(key.into(), Arc::clone(&each));
+        self.each.borrow_mut().insert(name, Arc::clone(&each));
         each
     }
 
+    /// Marks every fact as changed.
+    pub fn mark_all(&mut self) {
+        self.cells.get_mut().iter_mut().for_each(|(_, cell)| cell.dirty = true);
+    }
+
     /// Marks facts as changed, and says which they are.
-    pub fn mark(&mut self, which: impl Fn(&FactId) -> bool) -> Vec<FactId> {
-        let mut marked = Vec::new();
-        for (id, cell) in self.cells.get_mut() {
-            if which(id) {
-                cell.dirty = true;
-                marked.push(id.clone());
-            }
-        }
-        marked
+    pub fn mark(&mut self, which: impl Fn(Option<VmId>, Name<'_>) -> bool) -> Vec<Place> {
+        let names = self.names.get_mut();
+        let cells = self.cells.get_mut().iter_mut();
+        let hit = cells.filter(|(place, _)| which(place.vm, names.name(place.name)));
+        hit.map(|(place, cell)| {
+            cell.dirty = true;
+            place
+        })
+        .collect()
+    }
+
+    /// The same among the facts of one VM.
+    pub fn mark_of(&mut self, vm: VmId, which: impl Fn(Name<'_>) -> bool) -> Vec<Place> {
+        let names = self.names.get_mut();
+        let cells = self.cells.get_mut().of_mut(Some(vm));
+        let hit = cells.filter(|(place, _)| which(names.name(place.name)));
+        hit.map(|(place, cell)| {
+            cell.dirty = true;
+            place
+        })
+        .collect()
     }
 
     /// Marks the facts that were read from paths for which this holds, and says which they are.
-    pub fn mark_paths(&mut self, which: impl Fn(&str) -> bool) -> Vec<FactId> {
+    pub fn mark_paths(&mut self, which: impl Fn(&str) -> bool) -> Vec<Place> {
         let readers = self.readers.get_mut();
-        let hit: HashSet<FactId> =
-            readers.iter().filter(|(path, _)| which(path)).flat_map(|(_, ids)| ids.iter().cloned()).collect();
+        let hit: HashSet<Place> =
+            readers.iter().filter(|(path, _)| which(path)).flat_map(|(_, places)| places).copied().collect();
         let cells = self.cells.get_mut();
-        for id in &hit {
-            if let Some(cell) = cells.get_mut(id) {
+        for place in &hit {
+            if let Some(cell) = cells.get_mut(*place) {
                 cell.dirty = true;
             }
         }
@@ -186,15 +206,15 @@ impl Facts {
     }
 
     /// Reads a fact again that was marked; whether it now says something else.
-    pub fn refresh(&mut self, id: &FactId) -> bool {
-        let Some(before) = self.cells.get_mut().get(id).map(|cell| Arc::clone(&cell.fact)) else {
+    pub fn refresh(&mut self, place: Place) -> bool {
+        let Some(before) = self.cells.get_mut().get(place).map(|cell| Arc::clone(&cell.fact)) else {
             return false;
         };
-        let vm = id.vm.and_then(|wanted| self.vms.iter().find(|vm| vm.id == wanted)).cloned();
-        let after = self.get(id, vm.as_ref());
+        let vm = place.vm.and_then(|wanted| self.vms.iter().find(|vm| vm.id == wanted)).cloned();
+        let after = self.get(place, vm.as_ref());
         let changed = !after.same(&before);
-        if changed && id.vm.is_some() {
-            self.each.get_mut().remove(&id.key);
+        if changed && place.vm.is_some() {
+            self.each.get_mut().remove(&place.name);
         }
         changed
     }
@@ -203,6 +223,13 @@ impl Facts {
     pub fn new_round(&mut self) {
         if let Supply::Host(gather) = &mut self.supply {
             gather.new_round();
+        }
+    }
+
+    /// Says that the facts of a VM have been read for now: what several of them are made of is let go.
+    pub fn done_with(&mut self, vm: VmId) {
+        if let Supply::Host(gather) = &mut self.supply {
+            gather.forget_process(vm.pid);
         }
     }
 
@@ -239,40 +266,49 @@ impl Facts {
     /// Whether none is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cells.borrow().is_empty()
+        self.len() == 0
     }
 
     /// Every fact that was read, by VM and name.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(FactId, Arc<Fact>)> {
         let cells = self.cells.borrow();
-        let mut facts: Vec<_> = cells.iter().map(|(id, cell)| (id.clone(), Arc::clone(&cell.fact))).collect();
+        let id = |place: Place| FactId { vm: place.vm, key: self.key(place.name) };
+        let mut facts: Vec<_> =
+            cells.iter().map(|(place, cell)| (id(place), Arc::clone(&cell.fact))).collect();
         facts.sort_by(|a, b| a.0.cmp(&b.0));
         facts
     }
 
-    fn reindex(&self, id: &FactId, before: &[Arc<str>], after: &[Arc<str>]) {
+    fn reindex(&self, place: Place, before: &[Arc<str>], after: &[Arc<str>]) {
         let mut readers = self.readers.borrow_mut();
         for path in before {
-            if let Some(ids) = readers.get_mut(path) {
-                ids.remove(id);
+            if let Some(places) = readers.get_mut(path) {
+                places.retain(|known| *known != place);
             }
         }
         for path in after {
-            let ids = readers.entry(Arc::clone(path)).or_insert_with(|| {
+            let places = readers.entry(Arc::clone(path)).or_insert_with(|| {
                 self.fresh.borrow_mut().push(Arc::clone(path));
-                HashSet::new()
+                Vec::new()
             });
-            ids.insert(id.clone());
+            places.reserve_exact(1);
+            places.push(place);
         }
     }
 
-    fn read(&self, id: &FactId, vm: Option<&Arc<Vm>>) -> (Arc<Fact>, Vec<Arc<str>>) {
+    fn read(&self, place: Place, vm: Option<&Arc<Vm>>) -> (Arc<Fact>, Vec<Arc<str>>) {
         let Supply::Host(gather) = &self.supply else {
-            return (fact_of(id, Found::unavailable(Unavailable::Absent, "nowhere"), 0), Vec::new());
+            let found = Found::unavailable(Unavailable::Absent, "nowhere");
+            return (self.fact_of(place, found, 0), Vec::new());
         };
-        let (name, argument) = split(&id.key);
-        let (found, inputs) = gather.noting(|gather| match (provider(&id.key).map(|p| p.read), vm) {
+        let (key, provider) = {
+            let names = self.names.borrow();
+            let name = names.name(place.name);
+            (Arc::clone(name.key), name.provider)
+        };
+        let (name, argument) = split(&key);
+        let (found, inputs) = gather.noting(|gather| match (provider.map(|p| p.read), vm) {
             (Some(Read::Host(read)), _) => read(gather, argument),
             (Some(Read::Vm(read)), Some(vm)) => read(gather, vm, argument),
             (Some(Read::Vm(_)), None) => Found::unavailable(Unavailable::Gone, "a VM"),
@@ -281,7 +317,50 @@ impl Facts {
                 Found::unavailable(Unavailable::NotExposed(why), "nowhere")
             }
         });
-        (fact_of(id, found, gather.clock().wall_ns()), inputs)
+        (self.fact_of(place, found, gather.clock().wall_ns()), inputs)
+    }
+
+    /// What was found as a fact; what is said already under its name, of this VM before or of another, is not kept
+    /// twice.
+    fn fact_of(&self, place: Place, found: Found, read_at_ns: i64) -> Arc<Fact> {
+        let (said, source) = found.into_said();
+        let source = self.sources.borrow_mut().get(&source);
+        let before = self.cells.borrow().get(place).map(|cell| Arc::clone(&cell.fact.said));
+        let said = match before.filter(|before| **before == said) {
+            Some(before) => before,
+            None if place.vm.is_none() => Arc::new(said),
+            None => {
+                let mut last = self.last_said.borrow_mut();
+                if let Some(last) = last.get(&place.name).filter(|last| ***last == said) {
+                    Arc::clone(last)
+                } else {
+                    let said = Arc::new(said);
+                    last.insert(place.name, Arc::clone(&said));
+                    said
+                }
+            }
+        };
+        Arc::new(Fact { key: self.key(place.name), source, said, read_at_ns })
+    }
+}
+
+/// Texts, each kept once.
+#[derive(Default)]
+pub(in crate::checks) struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    pub(in crate::checks) fn get(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
+
+    /// Lets go of what nobody else has.
+    fn purge(&mut self) {
+        self.0.retain(|text| Arc::strong_count(text) > 1);
     }
 }
 
@@ -297,9 +376,4 @@ pub fn provider(key: &str) -> Option<&'static Provider> {
 
 fn split(key: &str) -> (&str, &str) {
     key.split_once(':').unwrap_or((key, ""))
-}
-
-fn fact_of(id: &FactId, found: Found, read_at_ns: i64) -> Arc<Fact> {
-    let Found { value, source, raw } = found;
-    Arc::new(Fact { key: Arc::clone(&id.key), value, source, raw, read_at_ns })
 }

@@ -17,6 +17,7 @@
 use crate::checks::declared::Rule;
 use crate::checks::fact::Fact;
 use crate::checks::finding::{Finding, Outcome, Subject};
+use crate::checks::{Change, RuleSet};
 use serde_json::{Value, json};
 
 /// A finding; `rule` is its declaration, `None` for a rule that is broken.
@@ -28,7 +29,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
     keys.dedup();
     json!({
         "check_id": &*finding.rule,
-        "title": rule.map_or("", |rule| rule.title.as_str()),
+        "title": rule.map_or("", |rule| &*rule.title),
         "group": rule.map_or("rules", Rule::group),
         "severity": finding.severity.name(),
         "subject": subject(&finding.subject),
@@ -39,14 +40,26 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
         "note": finding.note,
         "facets": finding.outcomes.iter().map(|one| outcome(one, rule)).collect::<Vec<_>>(),
         "fact_keys": keys,
-        "remediation": rule.map_or("", |rule| rule.remediation.as_str()),
+        "remediation": rule.map_or("", |rule| &*rule.remediation),
         "references": rule.map_or(&[][..], |rule| &rule.references),
         "first_seen": rfc3339(finding.first_seen_ns),
         "changed_at": rfc3339(finding.changed_at_ns),
-        "changed_from": finding.changed_from.as_ref().map(|(verdict, observed)| {
+        "changed_from": finding.changed_from.as_deref().map(|(verdict, observed)| {
             json!({ "verdict": verdict.name(), "observed": observed })
         }),
         "flaps": finding.flaps,
+    })
+}
+
+/// A change of a finding: `type` is `finding`, with `sequence`, `change` and the `finding` as it is now.
+#[must_use]
+pub fn change(change: &Change, rules: &RuleSet) -> Value {
+    let rule = rules.find(&change.finding.rule).map(|(_, rule)| rule);
+    json!({
+        "type": "finding",
+        "sequence": change.sequence,
+        "change": change.kind.name(),
+        "finding": finding(&change.finding, rule),
     })
 }
 
@@ -54,7 +67,7 @@ pub fn finding(finding: &Finding, rule: Option<&Rule>) -> Value {
 #[must_use]
 pub fn rule(rule: &Rule) -> Value {
     json!({
-        "check_id": rule.id,
+        "check_id": &*rule.id,
         "title": rule.title,
         "group": rule.group(),
         "severity": rule.severity.name(),
@@ -97,7 +110,7 @@ fn outcome(outcome: &Outcome, rule: Option<&Rule>) -> Value {
 fn evidence(fact: &Fact) -> Value {
     let mut object = json!({
         "fact": &*fact.key,
-        "source": fact.source,
+        "source": &*fact.source,
         "raw": fact.raw,
         "read_at": rfc3339(fact.read_at_ns),
     });

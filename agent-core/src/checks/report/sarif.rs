@@ -30,7 +30,7 @@ pub fn log<'f>(findings: impl IntoIterator<Item = &'f Finding>, rules: &RuleSet,
 
 fn descriptor(rule: &Rule) -> Value {
     json!({
-        "id": rule.id,
+        "id": &*rule.id,
         "shortDescription": { "text": rule.title },
         "fullDescription": { "text": rule.rationale },
         "help": { "text": rule.remediation },
@@ -51,7 +51,7 @@ fn result(finding: &Finding, rules: &RuleSet) -> Value {
         Verdict::Unknown | Verdict::Error => ("review", "none"),
     };
     let place = rules.find(&finding.rule);
-    let title = place.map_or("", |(_, rule)| rule.title.as_str());
+    let title = place.map_or("", |(_, rule)| &*rule.title);
     let text = match finding.reason() {
         reason if reason.is_empty() => title.to_owned(),
         reason => format!("{title}: {reason}"),
@@ -83,7 +83,7 @@ fn locations(finding: &Finding) -> Value {
     let logical = json!([{ "fullyQualifiedName": stable_name(&finding.subject), "kind": "resource" }]);
     let mut paths: Vec<&str> = Vec::new();
     for fact in finding.outcomes.iter().flat_map(|outcome| &outcome.evidence) {
-        let path = fact.source.as_str();
+        let path = &*fact.source;
         if path.starts_with('/') && !path.contains('*') && !paths.contains(&path) {
             paths.push(path);
         }

@@ -9,7 +9,7 @@ use crate::coordination::{Class, Mode};
 const LABELLING: [&str; 3] = ["apparmor", "selinux", "smack"];
 
 pub(super) fn look(facts: &Facts, guests: &[Guest], host: &mut Host) {
-    let modules = facts.get(&facts.id(None, "lsm"), None);
+    let modules = facts.get(facts.place(None, "lsm"), None);
     let mut labelling = Vec::new();
     match &modules.value {
         Ok(Value::List(names)) => {
@@ -31,7 +31,7 @@ pub(super) fn look(facts: &Facts, guests: &[Guest], host: &mut Host) {
     }
     configured(facts, &labelling, host);
     for guest in guests {
-        let fact = |key: &str| facts.get(&facts.id(Some(guest.vm.id), key), Some(&guest.vm));
+        let fact = |key: &str| facts.get(facts.place(Some(guest.vm.id), key), Some(&guest.vm));
         let (label, module) = (fact("vm.label"), fact("vm.label-module"));
         let path = format!("vm/{}/confinement/label", guest.key);
         match (&label.value, &module.value) {
@@ -47,7 +47,7 @@ pub(super) fn look(facts: &Facts, guests: &[Guest], host: &mut Host) {
 
 /// `SELinux` that is configured and not in force, while another module is.
 fn configured(facts: &Facts, labelling: &[String], host: &mut Host) {
-    let wanted = facts.get(&facts.id(None, "selinux.config:SELINUX"), None);
+    let wanted = facts.get(facts.place(None, "selinux.config:SELINUX"), None);
     let mode = wanted.value.as_ref().ok().and_then(Value::text);
     let other = labelling.iter().find(|name| *name != "selinux");
     if let (Some(mode @ ("enforcing" | "permissive")), Some(other)) = (mode, other)

@@ -5,7 +5,7 @@
 //! its interval comes from how much these slopes differ. One outlier, or a saw-tooth, does not make a trend.
 
 use super::{nanoseconds, seconds};
-use arrayvec::ArrayVec;
+use bytemuck::Zeroable;
 
 /// Points kept, an even number.
 const POINTS: usize = 16;
@@ -18,12 +18,29 @@ const HIGH_SLOPE: usize = PAIRS - 1;
 /// The far end of the interval is at most so many times as far away as the near one: a wider one is no forecast.
 const SPREAD_MAX: f64 = 3.0;
 
-/// The trend of one resource.
-#[derive(Clone, Debug)]
-pub struct Exhaustion {
-    points: ArrayVec<(u64, f64), POINTS>,
+/// How far back a trend is looked for, and how far ahead it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
     spacing_ns: u64,
     horizon_ns: u64,
+}
+
+impl Outlook {
+    /// A trend over so long a window, for what will be used up within the horizon.
+    #[must_use]
+    pub const fn new(window_ns: u64, horizon_ns: u64) -> Self {
+        let spacing_ns = window_ns / POINTS as u64;
+        Self { spacing_ns: if spacing_ns == 0 { 1 } else { spacing_ns }, horizon_ns }
+    }
+}
+
+/// The trend of one resource. All zeroes is "nothing seen".
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Zeroable)]
+pub struct Exhaustion {
+    at_ns: [u64; POINTS],
+    value: [f64; POINTS],
+    length: u64,
 }
 
 /// When a resource will be used up, if it goes on like this.
@@ -38,19 +55,13 @@ pub struct Forecast {
 }
 
 impl Exhaustion {
-    /// A trend over so long a window, for what will be used up within the horizon.
-    #[must_use]
-    pub fn new(window_ns: u64, horizon_ns: u64) -> Self {
-        Self { points: ArrayVec::new(), spacing_ns: (window_ns / POINTS as u64).max(1), horizon_ns }
-    }
-
     /// Takes a sample of what is left, or of what is used, and of the limit it runs into. Returns when it gets there,
     /// in the time of the samples; `None` while it does not, or nobody can tell.
-    pub fn observe(&mut self, time_ns: u64, value: f64, limit: f64) -> Option<Forecast> {
+    pub fn observe(&mut self, time_ns: u64, value: f64, limit: f64, by: Outlook) -> Option<Forecast> {
         if !value.is_finite() || !limit.is_finite() {
             return None;
         }
-        self.keep(time_ns, value);
+        self.keep(time_ns, value, by.spacing_ns);
         let slopes = self.slopes()?;
         let middle = f64::midpoint(slopes[PAIRS / 2 - 1], slopes[PAIRS / 2]);
         let (level, error) = self.level(time_ns, middle);
@@ -61,7 +72,7 @@ impl Exhaustion {
         let expected = toward(middle)?;
         let earliest = (one.min(other) - error / low.max(high)).max(0.0);
         let latest = one.max(other) + error / low.min(high);
-        if latest > SPREAD_MAX * earliest || expected > seconds(self.horizon_ns) {
+        if latest > SPREAD_MAX * earliest || expected > seconds(by.horizon_ns) {
             return None;
         }
         let at = |seconds: f64| time_ns.saturating_add(nanoseconds(seconds));
@@ -70,35 +81,42 @@ impl Exhaustion {
 
     /// Forgets the trend: the resource was resized, or its owner began anew.
     pub fn reset(&mut self) {
-        self.points.clear();
+        self.length = 0;
     }
 
     /// The newest point always moves to the newest sample; it becomes fixed once it is far enough from the one before.
     /// A clock that was set back, or a gap of more than a window, begins anew.
-    fn keep(&mut self, time_ns: u64, value: f64) {
-        if let Some((last_ns, _)) = self.points.last().copied() {
-            let window_ns = self.spacing_ns.saturating_mul(POINTS as u64);
+    fn keep(&mut self, time_ns: u64, value: f64, spacing_ns: u64) {
+        let mut length = self.length();
+        if length > 0 {
+            let last_ns = self.at_ns[length - 1];
+            let window_ns = spacing_ns.saturating_mul(POINTS as u64);
             if time_ns == last_ns {
-                self.points.pop();
+                length -= 1;
             } else if time_ns < last_ns || time_ns - last_ns > window_ns {
-                self.points.clear();
-            } else if self.points.len() > 1
-                && last_ns - self.points[self.points.len() - 2].0 < self.spacing_ns
-            {
-                self.points.pop();
+                length = 0;
+            } else if length > 1 && last_ns - self.at_ns[length - 2] < spacing_ns {
+                length -= 1;
             }
         }
-        if self.points.is_full() {
-            self.points.remove(0);
+        if length == POINTS {
+            self.at_ns.copy_within(1.., 0);
+            self.value.copy_within(1.., 0);
+            length -= 1;
         }
-        self.points.push((time_ns, value));
+        (self.at_ns[length], self.value[length]) = (time_ns, value);
+        self.length = length as u64 + 1;
+    }
+
+    fn length(&self) -> usize {
+        usize::try_from(self.length).map_or(POINTS, |length| length.min(POINTS))
     }
 
     /// Where the trend is now, and how far off that may be: the median of all points, moved along it, and a part of
     /// how much they differ.
     fn level(&self, time_ns: u64, slope: f64) -> (f64, f64) {
         let mut moved = [0.0; POINTS];
-        for (moved, (at_ns, value)) in moved.iter_mut().zip(&self.points) {
+        for (moved, (at_ns, value)) in moved.iter_mut().zip(self.at_ns.iter().zip(&self.value)) {
             *moved = value + slope * seconds(time_ns.saturating_sub(*at_ns));
         }
         moved.sort_unstable_by(f64::total_cmp);
@@ -108,11 +126,14 @@ impl Exhaustion {
 
     /// Slopes a second between points half a window apart, ascending.
     fn slopes(&self) -> Option<[f64; PAIRS]> {
-        let points = self.points.as_slice().first_chunk::<POINTS>()?;
+        if self.length() < POINTS {
+            return None;
+        }
         let mut slopes = [0.0; PAIRS];
         for (index, slope) in slopes.iter_mut().enumerate() {
-            let ((from_ns, from), (to_ns, to)) = (points[index], points[index + PAIRS]);
-            *slope = (to - from) / seconds(to_ns.saturating_sub(from_ns)).max(1e-9);
+            let (from, to) = (index, index + PAIRS);
+            let elapsed_ns = self.at_ns[to].saturating_sub(self.at_ns[from]);
+            *slope = (self.value[to] - self.value[from]) / seconds(elapsed_ns).max(1e-9);
         }
         slopes.sort_unstable_by(f64::total_cmp);
         slopes.iter().all(|slope| slope.is_finite()).then_some(slopes)

@@ -3,7 +3,7 @@
 //! * [`Exhaustion`] follows the trend of a resource and says within which time it will be used up; it says nothing
 //!   while that is too uncertain to act on.
 //! * [`Progress`] turns the time since a counter last moved into a suspicion, by the intervals at which it moves.
-//! * [`Ledger`] holds every prediction against what came: precision and lead are measured, not claimed.
+//! * [`Prediction`] and [`Record`] hold every prediction against what came: precision and lead are measured, not claimed.
 //!
 //! All states are of one fixed size, nothing is allocated, and the arithmetic is the same on every machine.
 
@@ -11,8 +11,8 @@ mod exhaustion;
 mod ledger;
 mod progress;
 
-pub use exhaustion::{Exhaustion, Forecast};
-pub use ledger::{Ledger, Record};
+pub use exhaustion::{Exhaustion, Forecast, Outlook};
+pub use ledger::{Prediction, Record};
 pub use progress::Progress;
 
 #[expect(clippy::cast_precision_loss, reason = "a time may be off by a microsecond in decades")]

@@ -5,6 +5,7 @@
 //! of the same spread, which is heavier than the normal one and needs no error function).
 
 use super::seconds;
+use bytemuck::Zeroable;
 
 /// Intervals that mean and spread stand for.
 const WINDOW: f64 = 100.0;
@@ -21,10 +22,14 @@ const REACH: f64 = 4.0;
 const LOG10_E: f64 = std::f64::consts::LOG10_E;
 const SUSPICION_MAX: f64 = 300.0;
 
-/// The moves of one counter.
-#[derive(Clone, Copy, Debug, Default)]
+/// The moves of one counter. All zeroes is "nothing seen".
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Zeroable)]
 pub struct Progress {
-    last: Option<(u64, u64)>,
+    moved_ns: u64,
+    counter: f64,
+    /// 1 once a reading was taken.
+    begun: u64,
     mean: f64,
     deviation: f64,
     learned: f64,
@@ -33,23 +38,28 @@ pub struct Progress {
 impl Progress {
     /// Takes a reading and returns the suspicion that it has stopped: 3 is one in a thousand pauses. 0 while too little
     /// is known.
-    pub fn observe(&mut self, time_ns: u64, counter: u64) -> f64 {
-        let Some((moved_ns, before)) = self.last else {
-            self.last = Some((time_ns, counter));
-            return 0.0;
-        };
-        if time_ns < moved_ns || counter < before {
-            // The clock was set back, or the counter began anew.
-            self.last = Some((time_ns, counter));
+    pub fn observe(&mut self, time_ns: u64, counter: f64) -> f64 {
+        if !counter.is_finite() {
             return 0.0;
         }
-        let pause = seconds(time_ns - moved_ns);
-        if counter == before {
-            return self.suspicion(pause);
+        // Besides the first reading: the clock was set back, or the counter began anew.
+        if self.begun == 0 || time_ns < self.moved_ns || counter < self.counter {
+            (self.begun, self.moved_ns, self.counter) = (1, time_ns, counter);
+            return 0.0;
         }
-        self.learn(pause);
-        self.last = Some((time_ns, counter));
-        0.0
+        let pause = seconds(time_ns - self.moved_ns);
+        if counter > self.counter {
+            self.learn(pause);
+            (self.moved_ns, self.counter) = (time_ns, counter);
+            return 0.0;
+        }
+        self.suspicion(pause)
+    }
+
+    /// How long it has stood still, in nanoseconds.
+    #[must_use]
+    pub const fn pause_ns(&self, time_ns: u64) -> u64 {
+        if self.begun == 0 { 0 } else { time_ns.saturating_sub(self.moved_ns) }
     }
 
     /// The suspicion after so long a pause, in seconds.
@@ -58,10 +68,22 @@ impl Progress {
         if self.learned < LEARNED_MIN || self.mean <= 0.0 {
             return 0.0;
         }
-        let sigma = (self.deviation * SIGMA_PER_DEVIATION).max(self.mean * SPREAD_MIN);
-        let beyond = (pause - self.mean) / (sigma * SCALE_PER_SIGMA);
+        let beyond = (pause - self.mean) / (self.sigma() * SCALE_PER_SIGMA);
         // -log10(1 / (1 + e^x)): straight for large x, and nothing below 0, where a pause is shorter than usual.
         if beyond <= 0.0 { 0.0 } else { (beyond * LOG10_E).min(SUSPICION_MAX) }
+    }
+
+    /// The longest pause that is suspected less than so, in seconds; infinite while too little is known.
+    #[must_use]
+    pub fn pause_s(&self, suspicion: f64) -> f64 {
+        if self.learned < LEARNED_MIN || self.mean <= 0.0 {
+            return f64::INFINITY;
+        }
+        self.mean + suspicion / LOG10_E * self.sigma() * SCALE_PER_SIGMA
+    }
+
+    fn sigma(&self) -> f64 {
+        (self.deviation * SIGMA_PER_DEVIATION).max(self.mean * SPREAD_MIN)
     }
 
     fn learn(&mut self, interval: f64) {

@@ -1,4 +1,4 @@
-use super::{Exhaustion, Forecast, Ledger, Progress};
+use super::{Exhaustion, Forecast, Outlook, Prediction, Progress, Record};
 use proptest::prelude::*;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -15,8 +15,9 @@ fn float(number: u64) -> f64 {
 }
 
 fn last(values: impl Fn(u64) -> f64, limit: f64, samples: u64) -> Option<Forecast> {
-    let mut trend = Exhaustion::new(WINDOW_NS, HORIZON_NS);
-    (0..samples).fold(None, |_, second| trend.observe(second * SECOND_NS, values(second), limit))
+    let mut trend = Exhaustion::default();
+    let by = Outlook::new(WINDOW_NS, HORIZON_NS);
+    (0..samples).fold(None, |_, second| trend.observe(second * SECOND_NS, values(second), limit, by))
 }
 
 #[test]
@@ -44,35 +45,40 @@ fn what_is_no_trend_is_not_told() {
 fn a_counter_that_stops_is_suspected_more_and_more() {
     let mut progress = Progress::default();
     for step in 0..100u64 {
-        assert!(progress.observe(step * SECOND_NS, step / 2) < 2.0);
+        assert!(progress.observe(step * SECOND_NS, float(step / 2)) < 2.0);
     }
-    let suspicions: Vec<f64> = (100..140u64).map(|step| progress.observe(step * SECOND_NS, 49)).collect();
+    let suspicions: Vec<f64> = (100..140u64).map(|step| progress.observe(step * SECOND_NS, 49.0)).collect();
     assert!(suspicions.is_sorted());
     assert!(suspicions[3] < 5.0 && suspicions[30] > 8.0, "{suspicions:?}");
-    assert!(progress.observe(141 * SECOND_NS, 50) < f64::EPSILON, "it moves again");
-    assert!(progress.observe(142 * SECOND_NS, 0) < f64::EPSILON, "it began anew");
+    assert!(progress.observe(141 * SECOND_NS, 50.0) < f64::EPSILON, "it moves again");
+    assert!(progress.observe(142 * SECOND_NS, 0.0) < f64::EPSILON, "it began anew");
+}
+
+fn forecast(earliest_ns: u64, latest_ns: u64) -> Forecast {
+    Forecast { earliest_ns, expected_ns: u64::midpoint(earliest_ns, latest_ns), latest_ns }
 }
 
 #[test]
 fn predictions_are_scored() {
-    let forecast = |earliest: u64, latest: u64| {
-        Some(Forecast {
-            earliest_ns: earliest,
-            expected_ns: u64::midpoint(earliest, latest),
-            latest_ns: latest,
-        })
-    };
-    let mut ledger = Ledger::default();
-    ledger.note(10, forecast(90, 110), false);
-    ledger.note(20, forecast(95, 105), false);
-    ledger.note(100, None, true);
-    ledger.note(200, forecast(300, 400), false);
-    ledger.note(700, None, false);
-    ledger.note(800, None, true);
-    let record = ledger.record();
-    assert_eq!((record.made, record.came_true, record.in_interval), (2, 1, 1));
-    assert_eq!((record.came_to_nothing, record.unforeseen), (1, 1));
-    assert_eq!((record.precision(), record.lead_ns_mean()), (Some(0.5), Some(90)));
+    let (mut prediction, mut record) = (Prediction::default(), Record::default());
+    prediction.book(10, forecast(90, 110), &mut record);
+    prediction.waits(20, &mut record);
+    prediction.book(20, forecast(95, 105), &mut record);
+    prediction.happened(100, &mut record);
+    prediction.book(200, forecast(300, 400), &mut record);
+    prediction.waits(600, &mut record);
+    assert!(prediction.is_open(), "as long again as it named is waited for");
+    prediction.waits(601, &mut record);
+    prediction.happened(800, &mut record);
+    prediction.book(900, forecast(950, 990), &mut record);
+    prediction.happened(940, &mut record);
+    prediction.book(1_000, forecast(1_100, 1_200), &mut record);
+    prediction.withdraw(&mut record);
+    assert_eq!((record.made, record.came_true, record.in_interval, record.withdrawn), (4, 2, 1, 1));
+    assert_eq!((record.came_to_nothing, record.unforeseen, record.open()), (1, 1, 0));
+    assert_eq!((record.coverage(), record.lead_ns_mean()), (Some(0.5), Some(65)));
+    assert!((record.precision().expect("decided") - 2.0 / 3.0).abs() < 1e-9);
+    assert_eq!(Record::default().precision(), None, "nothing is claimed of nothing");
 }
 
 proptest! {
@@ -95,32 +101,40 @@ proptest! {
         if sorted {
             samples.sort_by_key(|(time_ns, ..)| *time_ns);
         }
-        let (mut trend, mut progress, mut ledger) =
-            (Exhaustion::new(window_ns, u64::MAX), Progress::default(), Ledger::default());
+        let (mut trend, mut progress) = (Exhaustion::default(), Progress::default());
+        let (mut prediction, mut record) = (Prediction::default(), Record::default());
+        let by = Outlook::new(window_ns, u64::MAX);
         for (time_ns, value, limit) in samples {
-            let forecast = trend.observe(time_ns, value, limit);
+            let forecast = trend.observe(time_ns, value, limit, by);
             if let Some(forecast) = forecast {
                 prop_assert!(time_ns <= forecast.earliest_ns);
                 prop_assert!(forecast.earliest_ns <= forecast.expected_ns);
                 prop_assert!(forecast.expected_ns <= forecast.latest_ns);
             }
-            let suspicion = progress.observe(time_ns, value.to_bits() % 5);
+            let suspicion = progress.observe(time_ns, value);
             prop_assert!(suspicion >= 0.0 && suspicion.is_finite());
-            ledger.note(time_ns, forecast, value > limit);
-            let record = ledger.record();
-            prop_assert_eq!(record.made, record.came_true + record.came_to_nothing + u32::from(ledger.is_open()));
+            if value > limit {
+                prediction.happened(time_ns, &mut record);
+            } else {
+                prediction.waits(time_ns, &mut record);
+            }
+            if let Some(forecast) = forecast {
+                prediction.book(time_ns, forecast, &mut record);
+            }
+            prop_assert_eq!(record.open(), u64::from(prediction.is_open()));
         }
     }
 
     /// Thinning out makes a trend of the same samples, however they come: repeated ones change nothing.
     #[test]
     fn repeated_samples_change_nothing(times in 1usize..4) {
-        let (mut once, mut often) = (Exhaustion::new(WINDOW_NS, HORIZON_NS), Exhaustion::new(WINDOW_NS, HORIZON_NS));
+        let (mut once, mut often) = (Exhaustion::default(), Exhaustion::default());
+        let by = Outlook::new(WINDOW_NS, HORIZON_NS);
         for second in 0..400 {
             let value = float(second) * 2.0 + noise(second);
-            let expected = once.observe(second * SECOND_NS, value, 1_500.0);
+            let expected = once.observe(second * SECOND_NS, value, 1_500.0, by);
             for _ in 0..times {
-                prop_assert_eq!(often.observe(second * SECOND_NS, value, 1_500.0), expected);
+                prop_assert_eq!(often.observe(second * SECOND_NS, value, 1_500.0, by), expected);
             }
         }
     }
@@ -130,7 +144,7 @@ proptest! {
     fn nothing_is_suspected_of_what_keeps_its_pace(pace in 1u64..50) {
         let mut progress = Progress::default();
         for step in 0..400u64 {
-            prop_assert!(progress.observe(step * SECOND_NS, step / pace) < 3.0);
+            prop_assert!(progress.observe(step * SECOND_NS, float(step / pace)) < 3.0);
         }
     }
 }

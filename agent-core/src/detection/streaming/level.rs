@@ -3,6 +3,8 @@
 //! A centre and a spread that follow slowly. What is learned from a sample is pulled in to within [`REACH_SIGMAS`], so
 //! that a spike of any height moves them by a bounded step; a lasting change becomes the new usual in the end.
 
+use bytemuck::Zeroable;
+
 use super::math::{SIGMAS_PER_DEVIATION, follow, narrow, weight};
 
 /// Samples that the usual stands for.
@@ -18,7 +20,7 @@ pub(super) const SIGMAS_MAX: f32 = 100.0;
 const SHORT_SIGMAS_MAX: f32 = 6.0;
 
 /// The slow centre and spread, and the short mean.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Level {
     centre: f64,
     deviation: f64,

@@ -4,6 +4,8 @@
 //! hundred samples and a smaller one that adds up over thousands. A series that keeps misbehaving in the same way
 //! thereby says so once, and one that is noisy by nature alarms more and more rarely.
 
+use bytemuck::Zeroable;
+
 /// No second alarm within so many samples.
 const SILENCE_SAMPLES: u16 = 30;
 /// What an alarm adds to the threshold, and the part of it that is left after one more sample: `e^(-1/100)`.
@@ -14,7 +16,7 @@ const LASTING: f32 = 0.1;
 const LASTING_LEFT: f32 = 0.999_75;
 
 /// How far the threshold is raised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Restraint {
     brief: f32,
     lasting: f32,

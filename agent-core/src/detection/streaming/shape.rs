@@ -3,6 +3,8 @@
 //! A shape that is near a known one makes that one a little more like it and the most recently met. Any other takes
 //! the place of the one that was not met for longest. The novelty is the distance to the nearest.
 
+use bytemuck::Zeroable;
+
 /// Block means in a shape.
 const POINTS: usize = 8;
 /// Shapes remembered.
@@ -16,10 +18,11 @@ const SAME: i32 = 900;
 const MOVED_PART: i16 = 10;
 
 /// The shapes of a series at one scale of time: blocks of `BLOCK` samples.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Shape<const BLOCK: u8> {
-    /// Most recently met first.
     known: [[i8; POINTS]; KNOWN],
+    /// Their numbers, four bits each, most recently met first: the lowest.
+    order: u64,
     now: [i8; POINTS],
     sum: f32,
     novelty: f32,
@@ -33,6 +36,7 @@ impl<const BLOCK: u8> Shape<BLOCK> {
     pub(super) const fn new() -> Self {
         Self {
             known: [[0; POINTS]; KNOWN],
+            order: 0,
             now: [0; POINTS],
             sum: 0.0,
             novelty: 0.0,
@@ -44,6 +48,7 @@ impl<const BLOCK: u8> Shape<BLOCK> {
     }
 
     /// The novelty with this sample, in standard deviations, once there is a shape to compare with.
+    #[inline]
     pub(super) fn observe(&mut self, distance: f32) -> Option<f32> {
         self.sum += distance.clamp(-SIGMAS_MAX, SIGMAS_MAX);
         self.in_block += 1;
@@ -74,16 +79,16 @@ impl<const BLOCK: u8> Shape<BLOCK> {
                 (nearest, nearest_square) = (index, square);
             }
         }
-        let mut met = self.now;
         if nearest_square < SAME {
-            met = self.known[nearest];
-            for (point, now) in met.iter_mut().zip(&self.now) {
-                let moved = i16::from(*point) + (i16::from(*now) - i16::from(*point)) / MOVED_PART;
-                *point = i8::try_from(moved).unwrap_or(*point);
-            }
+            self.meet(nearest);
+        } else if length < KNOWN {
+            self.known[length] = self.now;
+            self.order = self.order << 4 | length as u64;
+            self.known_count += 1;
         } else {
-            nearest = length.min(KNOWN - 1);
-            self.known_count = u8::try_from(nearest + 1).unwrap_or(0).max(self.known_count);
+            let oldest = self.number_at(KNOWN - 1);
+            self.known[oldest] = self.now;
+            self.to_front(KNOWN - 1);
         }
         if length > 0 {
             #[expect(clippy::cast_precision_loss, reason = "at most 8 * 240 * 240")]
@@ -91,8 +96,28 @@ impl<const BLOCK: u8> Shape<BLOCK> {
             self.novelty = square.sqrt() / UNITS_PER_SIGMA;
             self.judged = true;
         }
-        self.known.copy_within(..nearest, 1);
-        self.known[0] = met;
+    }
+
+    /// A known shape becomes a little more like the one just met, and the most recent.
+    fn meet(&mut self, number: usize) {
+        for (point, now) in self.known[number].iter_mut().zip(&self.now) {
+            let moved = i16::from(*point) + (i16::from(*now) - i16::from(*point)) / MOVED_PART;
+            *point = i8::try_from(moved).unwrap_or(*point);
+        }
+        let place = (0..KNOWN).find(|place| self.number_at(*place) == number).unwrap_or(0);
+        self.to_front(place);
+    }
+
+    /// Which shape is the most recent but so many.
+    fn number_at(&self, place: usize) -> usize {
+        usize::from((self.order >> (4 * place) & 0xf) as u8)
+    }
+
+    fn to_front(&mut self, place: usize) {
+        let number = self.number_at(place) as u64;
+        let newer = (1u64 << (4 * place)) - 1;
+        let older = !(newer << 4 | 0xf);
+        self.order = self.order & older | (self.order & newer) << 4 | number;
     }
 }
 

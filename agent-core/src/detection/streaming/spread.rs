@@ -1,5 +1,7 @@
 //! Unusually loud, and unusually quiet: the spread of the last few samples against its own history.
 
+use bytemuck::Zeroable;
+
 use super::math::{follow, log2, narrow, weight};
 
 /// Samples that the usual spread stands for.
@@ -16,7 +18,7 @@ const UNITS_PER_OCTAVE: f32 = 2.079_441_5;
 const RATIO_MIN: f32 = 1e-3;
 
 /// Steps and distances, lately and usually.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Spread {
     last: f64,
     mean: f64,
@@ -24,7 +26,7 @@ pub(super) struct Spread {
     quiet: Pair,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 struct Pair {
     short: f32,
     usual: f32,

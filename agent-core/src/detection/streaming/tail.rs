@@ -4,8 +4,12 @@
 //! part of those before it that were as large; within a bin it is interpolated, and beyond the largest number ever
 //! seen it halves with each bin. Nothing is assumed about the distribution, so that no sign needs a threshold of its
 //! own.
+//!
+//! A counter is one byte, a floating-point number of four bits of fraction and four of exponent: exact up to 32, then
+//! counted up once in two, four, eight times, and so on. Which times, is decided by a sequence that spreads them evenly.
 
 use super::math::{log2, log10};
+use bytemuck::Zeroable;
 
 const BINS: usize = 20;
 const BINS_PER_OCTAVE: f32 = 2.0;
@@ -16,78 +20,115 @@ const COUNTED_MAX: u16 = 60_000;
 /// Powers of ten that a surprise is set against.
 const FULL_SURPRISE: f32 = 3.3;
 const COUNTED_OFFSET: f32 = 9.0;
-/// It changes slowly, and is worked out anew once in so many.
-const FULL_EVERY: u16 = 64;
+/// `2^32` over the golden ratio: the leading bits of its multiples are spread as evenly as can be.
+const SPREAD: u32 = 0x9e37_79b9;
+/// Of so many numbers the shape of a tail is known.
+const SHAPED: u16 = 100;
+const FAR_BINS: f32 = 7.0;
+/// One more in a counter's exponent.
+const OCTAVE: u8 = 16;
 
-/// An empirical distribution of numbers that are not negative.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tail {
+/// An empirical distribution of numbers that are not negative. All zeroes is one that has counted nothing.
+#[derive(Clone, Copy, Debug, Zeroable)]
+pub(in crate::detection) struct Tail {
     /// How many numbers lay in this bin or above it.
-    at_least: [u16; BINS],
-    top: u16,
+    at_least: [u8; BINS],
     counted: u16,
-    /// See [`full`].
-    full: f32,
+    top: u8,
+    _spare: u8,
 }
 
 impl Tail {
-    pub(super) const fn new() -> Self {
-        Self { at_least: [0; BINS], top: 0, counted: 0, full: 1.0 }
+    pub(in crate::detection) const fn new() -> Self {
+        Self { at_least: [0; BINS], counted: 0, top: 0, _spare: 0 }
     }
 
     /// How many numbers were seen; long ago ones for less.
-    pub(super) const fn counted(&self) -> u16 {
+    pub(in crate::detection) const fn counted(&self) -> u16 {
         self.counted
     }
 
     /// The tail probability of a number among those before it; then it is counted too.
     #[inline]
-    pub(super) fn probability(&mut self, number: f32) -> f32 {
-        let (as_large, of) = self.count_in(position(number));
+    pub(in crate::detection) fn probability(&mut self, number: f32) -> f32 {
+        let position = position(number);
+        let (as_large, of) = self.rank(position);
+        self.count(position);
         (as_large / of).min(1.0)
     }
 
-    /// How many were as large as what lies at a position, of how many; then it is counted too.
+    /// The same, but one number beyond all others moves what is known of the tail by no more than a bin; and it is
+    /// counted only if that is wanted.
     #[inline]
-    fn count_in(&mut self, position: f32) -> (f32, f32) {
+    pub(super) fn cautious_probability(&mut self, number: f32, counts: bool) -> f32 {
+        let position = position(number);
+        // Nor is it called rarer than what lies eight times as far out as all others.
+        let (as_large, of) = self.rank(position.min(f32::from(self.top) + FAR_BINS));
+        if counts {
+            self.count(position.min(f32::from(self.top) + if self.counted < SHAPED { TOP_BIN } else { 1.0 }));
+        }
+        (as_large / of).min(1.0)
+    }
+
+    /// How many were as large as what lies at a position, of how many.
+    #[inline]
+    fn rank(&self, position: f32) -> (f32, f32) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
-        let bin = position as u16;
-        let here = self.at_least[usize::from(bin)];
-        let above = self.at_least.get(usize::from(bin) + 1).copied().unwrap_or(0);
+        let bin = position as u8;
+        let here = decoded(self.at_least[usize::from(bin)]);
+        let above = decoded(self.at_least.get(usize::from(bin) + 1).copied().unwrap_or(0));
         // Even the largest ever may have been expected once in so many.
         let unseen = if bin > self.top { halved(position - f32::from(self.top) - 1.0) } else { 1.0 };
         let within = position - f32::from(bin);
-        let as_large = f32::from(above) + f32::from(here - above) * (1.0 - within) + unseen;
-        let of = f32::from(self.counted) + 2.0;
+        let as_large = above + (here - above) * (1.0 - within) + unseen;
+        (as_large, f32::from(self.counted) + 2.0)
+    }
 
-        for (counted, index) in self.at_least.iter_mut().zip(0u16..) {
-            *counted += u16::from(index <= bin);
+    /// Counts what lies at a position.
+    #[inline]
+    fn count(&mut self, position: f32) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins")]
+        let bin = position as u8;
+        // Counters below this count this time: exact ones always, others the more rarely the larger they are.
+        let turn = u32::from(self.counted).wrapping_mul(SPREAD).leading_zeros().min(13);
+        #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
+        let below = (turn as u8 + 2) * OCTAVE;
+        for (counted, index) in self.at_least.iter_mut().zip(0u8..) {
+            *counted += u8::from(index <= bin) & u8::from(*counted < below);
         }
         self.counted += 1;
         self.top = self.top.max(bin);
         if self.counted >= COUNTED_MAX {
             self.age();
         }
-        if self.counted < FULL_EVERY || self.counted.is_multiple_of(FULL_EVERY) {
-            self.full = full(self.counted);
-        }
-        (as_large, of)
     }
 
     fn age(&mut self) {
         for counted in &mut self.at_least {
-            *counted /= 2;
+            *counted = if *counted < 2 * OCTAVE { *counted / 2 } else { *counted - OCTAVE };
         }
-        self.counted = self.at_least[0];
+        self.counted /= 2;
         let top = self.at_least.iter().rposition(|counted| *counted > 0).unwrap_or(0);
-        self.top = u16::try_from(top).unwrap_or(0);
+        self.top = u8::try_from(top).unwrap_or(0);
     }
 }
 
-/// What a surprise among so many is multiplied with: a rank among few says less than one among many, and a full
+/// What a counter stands for.
+#[inline]
+fn decoded(counter: u8) -> f32 {
+    if counter < 2 * OCTAVE {
+        return f32::from(counter);
+    }
+    // Sixteen to thirty-one, doubled as often as the exponent says: put together as the number is stored.
+    let (exponent, fraction) = (u32::from(counter / OCTAVE), u32::from(counter % OCTAVE));
+    f32::from_bits((127 + 3 + exponent) << 23 | fraction << 19)
+}
+
+/// What surprises among so many are multiplied with: a rank among few says less than one among many, and a full
 /// surprise is one against what could be known.
-fn full(counted: u16) -> f32 {
-    let part = FULL_SURPRISE / log10(f32::from(counted) + COUNTED_OFFSET);
+#[inline]
+fn full(of: f32) -> f32 {
+    let part = FULL_SURPRISE / log10(of + COUNTED_OFFSET - 2.0);
     part * part.sqrt()
 }
 
@@ -98,9 +139,14 @@ fn position(number: f32) -> f32 {
 }
 
 /// Counts each number in its own tail, and returns by how many powers of ten each surprises: of its
-/// [`Tail::probability`], set against what can be known among so many. Those that are `None` are left out.
+/// [`Tail::probability`], set against what can be known among so many. Those that are `None` are left out. They are
+/// counted only if that is wanted.
 #[inline]
-pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<f32>; N]) -> [f32; N] {
+pub(super) fn surprises<const N: usize>(
+    tails: &mut [Tail; N],
+    numbers: [Option<f32>; N],
+    counts: bool,
+) -> [f32; N] {
     // Logarithms of all of them, then all tables, then all logarithms again: the first and the last go side by side.
     let mut positions = [0.0; N];
     for (position, number) in positions.iter_mut().zip(numbers) {
@@ -109,16 +155,18 @@ pub(super) fn surprises<const N: usize>(tails: &mut [Tail; N], numbers: [Option<
     for number in &mut positions {
         *number = position(*number);
     }
-    let (mut as_large, mut of, mut fulls) = ([1.0; N], [1.0; N], [0.0; N]);
+    let (mut as_large, mut of) = ([1.0; N], [1.0; N]);
     for (index, tail) in tails.iter_mut().enumerate() {
         if numbers[index].is_some() {
-            fulls[index] = tail.full;
-            (as_large[index], of[index]) = tail.count_in(positions[index]);
+            (as_large[index], of[index]) = tail.rank(positions[index]);
+            if counts {
+                tail.count(positions[index]);
+            }
         }
     }
     let mut surprises = [0.0; N];
     for (index, surprise) in surprises.iter_mut().enumerate() {
-        *surprise = (-log10(as_large[index] / of[index]) * fulls[index]).max(0.0);
+        *surprise = (-log10(as_large[index] / of[index]) * full(of[index])).max(0.0);
     }
     surprises
 }
@@ -151,6 +199,21 @@ mod tests {
         near(25.0, 0.5, &mut tail);
         near(40.0, 0.2, &mut tail);
         assert!(tail.probability(3_000.0) < 1e-4);
+    }
+
+    #[test]
+    fn a_counter_of_one_byte_counts_to_sixty_thousand() {
+        let mut tail = Tail::new();
+        let mut counted = 0.0f32;
+        for _ in 0..COUNTED_MAX - 1 {
+            let stored = decoded(tail.at_least[0]);
+            assert!((stored - counted).abs() <= 0.075 * counted, "{stored} for {counted}");
+            tail.probability(0.0);
+            counted += 1.0;
+        }
+        // The bytes mean what they say, and one more is more.
+        assert_eq!([31, 32, 33, 48, 255].map(decoded), [31.0, 32.0, 34.0, 64.0, 507_904.0]);
+        assert!((1..=255).all(|counter| decoded(counter) > decoded(counter - 1)));
     }
 
     #[test]

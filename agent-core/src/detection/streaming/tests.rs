@@ -72,7 +72,7 @@ fn the_expected_range_holds_what_comes_and_since_tells_when_it_began() {
 
 #[test]
 fn its_size() {
-    assert!(size_of::<Univariate>() <= 1_056, "{} bytes", size_of::<Univariate>());
+    assert!(size_of::<Univariate>() <= 784, "{} bytes", size_of::<Univariate>());
 }
 
 #[test]

@@ -97,6 +97,31 @@ impl Play {
     }
 }
 
+/// A resource that is left alone is not told of; one that is used up steadily is, in time; one that stays as it is
+/// then is no longer.
+fn runs_out(rule: &RuleConfig, play: &mut Play, guard: Option<(MetricId, f64)>) {
+    let (name, level) = (&rule.name, rule.above.or(rule.below).expect("a level"));
+    let window = seconds(rule.window_s);
+    // From a half of what there may be, or twice what there must be, to the level, in five windows.
+    let from = if rule.above.is_some() { level / 2.0 } else { level * 2.0 };
+    let duration = f64::from(window) * 5.0;
+    assert_eq!(play.run(&values(rule, from), guard, 2 * window), "", "{name} is quiet");
+    let mut told = None;
+    for second in 0..4 * window {
+        let at = from + (level - from) * f64::from(second) / duration;
+        if play.run(&values(rule, at), guard, 1) == "F" {
+            assert_eq!(told.replace(second), None, "{name} fires once");
+        }
+    }
+    let lead = duration - f64::from(told.unwrap_or_else(|| panic!("{name} fires")));
+    assert!(lead >= 60.0, "{name}: {lead} s ahead");
+    let at = from + (level - from) * 0.8;
+    let rest = 2 * window + seconds(rule.clear_for_s);
+    assert_eq!(play.run(&values(rule, at), guard, rest), "R", "{name} resolves");
+    let (_, _, record) = play.host.detector.predictions().next().expect("it predicts");
+    assert_eq!((record.made, record.came_true, record.unforeseen), (1, 0, 0), "{name}");
+}
+
 fn seconds(value: Option<f64>) -> u32 {
     value.unwrap_or(0.0) as u32
 }
@@ -151,9 +176,30 @@ fn every_shipped_rule_is_quiet_fires_and_resolves() {
                 assert_eq!(play.run(&quiet, guard, clearing), "R", "{name}");
                 continue;
             }
+            // They need hours, and each other: tests/unusual.rs.
+            RuleKind::Unusual | RuleKind::UnusualTogether => continue,
             RuleKind::Gone => {
-                play.host.leave(1, &identity("web-1", 7), true);
+                let web = identity("web-1", 7);
+                for _ in 1..rule.times.unwrap_or(1) {
+                    play.host.leave(1, &web, true);
+                    assert_eq!(play.run(&Values::new(), None, 10), "", "{name} is not told of fewer");
+                    play.host.enter(1, &web);
+                }
+                play.host.leave(1, &web, true);
                 assert_eq!(play.run(&Values::new(), None, 10), "F", "{name}");
+                let clearing = seconds(rule.clear_for_s.or(Some(300.0)));
+                assert_eq!(play.run(&Values::new(), None, clearing), "R", "{name}");
+                continue;
+            }
+            RuleKind::Exhaustion => {
+                runs_out(&rule, &mut play, guard);
+                continue;
+            }
+            RuleKind::Standstill => {
+                let (moves, still) = (values(&rule, 0.1), values(&rule, 0.0));
+                assert_eq!(play.run(&moves, guard, 120), "", "{name} is quiet while it moves");
+                assert_eq!(play.run(&still, guard, 10), "F", "{name} fires");
+                assert_eq!(play.run(&moves, guard, 3), "R", "{name} resolves");
                 continue;
             }
         };

@@ -36,6 +36,7 @@ pub(super) fn config(rules: &str) -> Config {
         nodes: 2,
         block_devices: 4,
         net_devices: 4,
+        series: 64,
         alerts: 64,
         history_ticks: 2,
     };

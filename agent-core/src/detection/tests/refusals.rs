@@ -65,6 +65,33 @@ fn every_kind_of_mistake_in_a_rule_is_told_with_its_line_and_cure() {
         ("name = \"w\"\nkind = \"baseline\"\n", wait, "1:1: rule \"w\": `min_change` is missing"),
         ("name = \"w\"\nkind = \"gone\"\n", wait, "4:10: rule \"w\": `metric` is for rules of kind"),
         (
+            "name = \"w\"\nkind = \"exhaustion\"\n",
+            wait,
+            "1:1: rule \"w\": give `above` or `below`: the level at which it is used up",
+        ),
+        (
+            "name = \"w\"\nkind = \"exhaustion\"\nabove = 1\nwindow_s = 60\nhorizon_s = 601\n",
+            wait,
+            "6:13: rule \"w\": `horizon_s` is 601: a trend over 60 seconds says nothing",
+        ),
+        (
+            "name = \"w\"\nkind = \"standstill\"\n",
+            "metric = \"vm_threads\"\n",
+            "4:10: rule \"w\": `metric`: vm_threads is a gauge; only a counter has to move",
+        ),
+        (
+            "name = \"w\"\nkind = \"standstill\"\nsuspicion = 0\n",
+            wait,
+            "4:13: rule \"w\": `suspicion` is 0; it must be above 0",
+        ),
+        (
+            "name = \"w\"\nkind = \"gone\"\ntimes = 9\nwithin_s = 60\n",
+            "",
+            "4:9: rule \"w\": `times` is 9; allowed are 2 to 8",
+        ),
+        ("name = \"w\"\nkind = \"gone\"\ntimes = 3\n", "", "1:1: rule \"w\": `within_s` is missing"),
+        ("name = \"w\"\nkind = \"gone\"\nwithin_s = 60\n", "", "4:12: rule \"w\": `within_s` needs `times`"),
+        (
             "name = \"w\"\nkind = \"spike\"\n",
             wait,
             "3:8: `rules.kind`: \"spike\" is not one of threshold, change",

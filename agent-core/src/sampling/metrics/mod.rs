@@ -292,6 +292,8 @@ pub enum Source {
     Agent = 34,
     /// cgroup process count: `pids.current`
     CgroupPids = 35,
+    /// File systems that hold the images of a VM's disks: `statvfs(3)`
+    Filesystem = 36,
 }
 
 impl Source {
@@ -310,6 +312,7 @@ impl Source {
                 | Self::CgroupIo
                 | Self::CgroupPressure
                 | Self::CgroupPids
+                | Self::Filesystem
                 | Self::Kvm
                 | Self::Tap
                 | Self::Descriptors
@@ -320,7 +323,7 @@ impl Source {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every source, in the order of its number.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::ProcStat,
         Self::Meminfo,
         Self::Vmstat,
@@ -357,6 +360,7 @@ impl Source {
         Self::Descriptors,
         Self::Agent,
         Self::CgroupPids,
+        Self::Filesystem,
     ];
 }
 
@@ -459,6 +463,7 @@ impl Source {
             Self::Descriptors => "descriptors",
             Self::Agent => "agent",
             Self::CgroupPids => "cgroup-pids",
+            Self::Filesystem => "filesystem",
         }
     }
 }

@@ -34,4 +34,6 @@ super::metrics! { VmDisk, "vmdisk", "VMDISK";
     READ_LATENCY_MAX = 30, "read_latency_max_seconds", Gauge, Nanoseconds, MonitorDisk, "Cloud Hypervisor 31, Firecracker 1.6", "Longest read since the VM began.";
     WRITE_LATENCY = 31, "write_latency_seconds", Gauge, Nanoseconds, MonitorDisk, "Cloud Hypervisor 31", "Mean time of a write since the VM began.";
     WRITE_LATENCY_MAX = 32, "write_latency_max_seconds", Gauge, Nanoseconds, MonitorDisk, "Cloud Hypervisor 31, Firecracker 1.6", "Longest write since the VM began.";
+    FILESYSTEM = 33, "filesystem_bytes", Gauge, Bytes, Filesystem, "any", "Size of the file system that holds the disk's image, where that is a local one.";
+    FILESYSTEM_AVAILABLE = 34, "filesystem_available_bytes", Gauge, Bytes, Filesystem, "any", "Room left in that file system for whoever is not root: a thin image cannot grow beyond it.";
 }

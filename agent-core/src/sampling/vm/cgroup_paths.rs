@@ -87,6 +87,16 @@ impl Cgroups {
     }
 }
 
+/// The directory of a VM's own cgroup in one hierarchy: `None` is v2, otherwise a v1 controller.
+///
+/// # Errors
+/// In words: there is no such hierarchy, or the VM shares the cgroup with others.
+pub fn own_cgroup(roots: &Roots, pid: i32, controller: Option<&str>) -> Result<OwnedFd, String> {
+    let file = roots.proc.join(format!("{pid}/cgroup"));
+    let bytes = read_whole_path(&file).ok_or_else(|| format!("{} cannot be read", file.display()))?;
+    controller.map_or_else(|| v2(roots, pid, &bytes), |controller| v1(roots, pid, &bytes, controller))
+}
+
 fn read_whole_path(path: &Path) -> Option<Vec<u8>> {
     let dir = open_directory(path.parent()?).ok()?;
     read_whole(dir, path.file_name()?.to_str()?, CGROUP_FILE_BYTES_MAX).ok()

@@ -8,7 +8,7 @@
 use super::batch::Batch;
 use super::keyed::{self, Key, kib};
 use super::slot::{open_at, open_directory, open_directory_at, read_whole};
-use super::{Delivery, stat_line, text};
+use super::{Delivery, filesystem, stat_line, text};
 use crate::config::Config;
 use crate::sampling::SourceReport;
 use crate::sampling::availability::Availability;
@@ -38,19 +38,24 @@ const SMAPS_KEYS: &[Key] = &[
 #[must_use]
 pub fn cold_readings(info: &VmInfo, config: &Config, read_at_ns: u64) -> Delivery {
     let mut batch = Batch::default();
+    let mut of_disks = Vec::new();
     match open_process(info, config) {
         Ok(dir) => {
             put_smaps(&dir, &mut batch);
             put_descriptors(&dir, &mut batch);
+            let path = config.roots.proc.join(info.pid.to_string());
+            filesystem::put(&dir, &path, info, &mut of_disks);
         }
         Err(errno) => {
             let availability = Availability::from_errno(errno);
             fail_smaps(availability, &mut batch);
             batch.put(vm::OPEN_FILES, Err(availability));
             batch.put(vm::OPEN_FILES_MAX, Err(availability));
+            filesystem::fail(availability, info, &mut of_disks);
         }
     }
-    let values = batch.values().map(|(metric, value)| (info.entity.row, metric, value)).collect();
+    let of_vm = batch.values().map(|(metric, value)| (info.entity.row, metric, value));
+    let values = of_vm.chain(of_disks).collect();
     Delivery { read_at_ns, vm: Some(info.entity), values }
 }
 
@@ -142,4 +147,5 @@ fn soft_limit(bytes: &[u8]) -> Result<u64, Availability> {
 pub(super) fn fuzz(bytes: &[u8]) {
     keyed::read(bytes, SMAPS_KEYS, &mut Batch::default());
     let _ = soft_limit(bytes);
+    filesystem::fuzz(bytes);
 }

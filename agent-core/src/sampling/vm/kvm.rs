@@ -2,6 +2,7 @@
 //!
 //! | tier | how | gives |
 //! |---|---|---|
+//! | `bpf` | a program in the kernel copies them from where KVM keeps them ([`super::bpf`]) | per vCPU and VM, no descriptor, whatever the VMM |
 //! | `stats-fd` | statistics descriptors duplicated out of the VMM with `pidfd_getfd` (QEMU ≥ 8.1 keeps them) | per vCPU and VM, one `pread` each |
 //! | `debugfs` | `debugfs/kvm/<pid>-<fd>/`, a file per counter, opened each time (they cannot be read at an offset) | sums per VM, at the slow rate |
 //! | `none` | | monitors may deliver QMP's `query-stats` instead |
@@ -11,6 +12,7 @@
 //! (see [`super::kernel_release`]).
 
 use super::batch::Batch;
+use super::bpf::{Bpf, KvmSeat};
 use super::kernel_release;
 use super::kvm_names::{VCPU_COUNTERS, VM_COUNTERS};
 use super::kvm_stats::{self, DATA_BYTES_MAX, DESCRIPTION_BYTES_MAX, Layout};
@@ -31,6 +33,8 @@ use std::path::Path;
 
 /// What `/proc/PID/fd/N` of a vCPU's statistics descriptor points to, with the vCPU's id at its end on most kernels.
 const VCPU_LINK: &str = "anon_inode:kvm-vcpu-stats";
+/// What it points to for the vCPU itself; the vCPU's id is at its end on all kernels that have BPF programs like ours.
+const VCPU_FILE_LINK: &str = "anon_inode:kvm-vcpu:";
 const VM_LINK: &str = "anon_inode:kvm-vm-stats";
 /// Descriptors of one VMM that are looked at.
 const DESCRIPTORS_SCANNED_MAX: usize = 65_536;
@@ -49,6 +53,7 @@ pub(super) struct KvmFiles {
 
 enum Tier {
     None,
+    Records(KvmSeat),
     StatsFd {
         /// By position of the vCPU in the plan.
         vcpus: Vec<Option<Stats>>,
@@ -97,21 +102,35 @@ impl KvmFiles {
         config: &Config,
         proc_dir: BorrowedFd<'_>,
         pidfd: Option<BorrowedFd<'_>>,
+        tick_ns: u64,
+        bpf: &Bpf,
         budget: &mut Budget,
     ) -> Self {
         let choice = config.sampling.kvm_tier;
         let mut reasons = Vec::new();
         let mut denied = false;
-        if matches!(choice, KvmTierChoice::Auto | KvmTierChoice::StatsFd) {
+        if matches!(choice, KvmTierChoice::Auto | KvmTierChoice::Bpf) {
+            match records_tier(info, proc_dir, tick_ns, bpf) {
+                Ok((tier, reason)) => return Self::chosen(tier, "bpf", reason),
+                Err(closed) => {
+                    denied |= closed.denied;
+                    reasons.push(format!("bpf: {}", closed.reason));
+                }
+            }
+        }
+        if matches!(choice, KvmTierChoice::Auto | KvmTierChoice::Bpf | KvmTierChoice::StatsFd) {
             match stats_tier(info, proc_dir, pidfd, budget) {
-                Ok((tier, reason)) => return Self::chosen(tier, "stats-fd", reason),
+                Ok((tier, reason)) => {
+                    reasons.extend(Some(reason).filter(|reason| !reason.is_empty()));
+                    return Self::chosen(tier, "stats-fd", reasons.join("; "));
+                }
                 Err(closed) => {
                     denied |= closed.denied;
                     reasons.push(format!("stats-fd: {}", closed.reason));
                 }
             }
         }
-        if matches!(choice, KvmTierChoice::Auto | KvmTierChoice::Debugfs) {
+        if matches!(choice, KvmTierChoice::Auto | KvmTierChoice::Bpf | KvmTierChoice::Debugfs) {
             match debugfs_tier(info, &config.roots.debugfs, budget) {
                 Ok(tier) => {
                     let sums = "sums over all vCPUs only, at the slow rate".to_owned();
@@ -162,7 +181,7 @@ impl KvmFiles {
 
     /// Whether vCPU rows get their own values.
     pub(super) const fn has_vcpus(&self) -> bool {
-        matches!(self.tier, Tier::StatsFd { .. })
+        matches!(self.tier, Tier::StatsFd { .. } | Tier::Records(_))
     }
 
     /// Reads one vCPU, and adds it to the sums.
@@ -172,41 +191,80 @@ impl KvmFiles {
         buffer: &'a mut [u8; DATA_BYTES_MAX],
         sums: &mut Sums,
     ) -> Option<VcpuReading<'a>> {
-        let Tier::StatsFd { vcpus, .. } = &self.tier else { return None };
-        let Some(Some(stats)) = vcpus.get(index) else {
+        let read = match &self.tier {
+            Tier::StatsFd { vcpus, .. } => vcpus
+                .get(index)
+                .and_then(Option::as_ref)
+                .and_then(|stats| Some((&stats.layout, stats.read(buffer).ok()?))),
+            Tier::Records(seat) => {
+                seat.read_vcpu(index, buffer).map(|data| (seat.sweep().vcpu_layout(), data))
+            }
+            Tier::None | Tier::Debugfs { .. } => return None,
+        };
+        let Some((layout, data)) = read else {
             sums.failed += 1;
             return None;
         };
-        let Ok(data) = stats.read(buffer) else {
-            sums.failed += 1;
-            return None;
-        };
-        for (index, value) in stats.layout.values(data) {
+        for (index, value) in layout.values(data) {
             sums.values[index] = sums.values[index].saturating_add(value);
         }
         sums.read += 1;
-        Some(VcpuReading { layout: &stats.layout, data })
+        Some(VcpuReading { layout, data })
     }
 
     /// Puts the VM's counters: sums over its vCPUs, and those that KVM keeps per VM. Sums that lack a vCPU are left
     /// out: they would dip, and jump when it comes back.
     pub(super) fn put_vm(&self, sums: &Sums, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
-        let Tier::StatsFd { vcpus, vm } = &self.tier else { return };
+        let layout = match &self.tier {
+            Tier::StatsFd { vcpus, .. } => vcpus.iter().flatten().next().map(|stats| &stats.layout),
+            Tier::Records(seat) => Some(seat.sweep().vcpu_layout()),
+            Tier::None | Tier::Debugfs { .. } => return,
+        };
         if sums.failed == 0 && sums.read > 0 {
-            let layout = vcpus.iter().flatten().next().map(|stats| &stats.layout);
             for index in layout.into_iter().flat_map(Layout::known) {
                 batch.put(VCPU_COUNTERS[index].vm, Ok(sums.values[index]));
             }
             batch.answered(Source::Kvm);
         }
-        put_vm_counters(vm.as_ref(), buffer, batch);
+        self.put_vm_counters(buffer, batch);
     }
 
     /// Puts what moves even while no vCPU runs; the sums of the tick before hold.
     pub(super) fn put_vm_quiet(&self, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
-        let Tier::StatsFd { vm, .. } = &self.tier else { return };
+        if self.has_vcpus() {
+            batch.answered(Source::Kvm);
+            self.put_vm_counters(buffer, batch);
+        }
+    }
+
+    /// Puts the counters that KVM keeps per VM.
+    fn put_vm_counters(&self, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
+        let read = match &self.tier {
+            Tier::StatsFd { vm, .. } => {
+                vm.as_ref().and_then(|stats| Some((&stats.layout, stats.read(buffer).ok()?)))
+            }
+            Tier::Records(seat) => seat.read_vm(buffer).map(|data| (seat.sweep().vm_layout(), data)),
+            Tier::None | Tier::Debugfs { .. } => None,
+        };
+        let Some((layout, data)) = read else { return };
+        for (index, value) in layout.values(data) {
+            batch.put(VM_COUNTERS[index].vm, Ok(value));
+        }
         batch.answered(Source::Kvm);
-        put_vm_counters(vm.as_ref(), buffer, batch);
+    }
+
+    /// From now on programs in the kernel read for this VM, where they do.
+    pub(super) fn take_seat(&self) {
+        if let Tier::Records(seat) = &self.tier {
+            seat.take();
+        }
+    }
+
+    /// From now on they do not.
+    pub(super) fn leave_seat(&self) {
+        if let Tier::Records(seat) = &self.tier {
+            seat.leave();
+        }
     }
 
     /// Reads the files of the debugfs tier.
@@ -227,20 +285,10 @@ impl KvmFiles {
     /// Descriptors held.
     pub(super) fn descriptors(&self) -> usize {
         match &self.tier {
-            Tier::None => 0,
+            Tier::None | Tier::Records(_) => 0,
             Tier::StatsFd { vcpus, vm } => vcpus.iter().flatten().count() + usize::from(vm.is_some()),
             Tier::Debugfs { .. } => 1,
         }
-    }
-}
-
-fn put_vm_counters(stats: Option<&Stats>, buffer: &mut [u8; DATA_BYTES_MAX], batch: &mut Batch) {
-    let Some(stats) = stats else { return };
-    if let Ok(data) = stats.read(buffer) {
-        for (index, value) in stats.layout.values(data) {
-            batch.put(VM_COUNTERS[index].vm, Ok(value));
-        }
-        batch.answered(Source::Kvm);
     }
 }
 
@@ -282,6 +330,29 @@ impl From<String> for Closed {
     fn from(reason: String) -> Self {
         Self { reason, denied: false }
     }
+}
+
+fn records_tier(
+    info: &VmInfo,
+    proc_dir: BorrowedFd<'_>,
+    tick_ns: u64,
+    bpf: &Bpf,
+) -> Result<(Tier, String), Closed> {
+    let sweep = bpf.kvm.as_ref().map_err(Clone::clone)?;
+    let mut found = Vec::new();
+    for (number, link) in links(proc_dir)? {
+        let id = link.strip_prefix(VCPU_FILE_LINK).and_then(|id| id.parse::<u32>().ok());
+        found.extend(id.zip(u32::try_from(number).ok()));
+    }
+    found.sort_unstable();
+    found.dedup_by_key(|(id, _)| *id);
+    let (fds, missing) = by_vcpu(info, found);
+    let seat = sweep.seat(info.entity.row, info.pid, (info.start_ticks, tick_ns), fds)?;
+    let reason = match missing {
+        0 => String::new(),
+        missing => format!("{missing} vCPUs have no descriptor: no sums"),
+    };
+    Ok((Tier::Records(seat), reason))
 }
 
 fn stats_tier(
@@ -345,11 +416,11 @@ fn stats_tier(
 }
 
 /// KVM's vCPU ids may have gaps where sockets and cores are not powers of two; the n-th id is the n-th vCPU.
-fn by_vcpu(info: &VmInfo, found: Vec<(u32, Stats)>) -> (Vec<Option<Stats>>, usize) {
+fn by_vcpu<T>(info: &VmInfo, found: Vec<(u32, T)>) -> (Vec<Option<T>>, usize) {
     let mut order: Vec<usize> = (0..info.vcpus.len()).collect();
     order.sort_by_key(|position| info.vcpus[*position].index);
     let complete = found.len() == order.len();
-    let mut vcpus: Vec<Option<Stats>> = info.vcpus.iter().map(|_| None).collect();
+    let mut vcpus: Vec<Option<T>> = info.vcpus.iter().map(|_| None).collect();
     for (rank, (id, stats)) in found.into_iter().enumerate() {
         let position = if complete {
             Some(order[rank])

@@ -144,6 +144,21 @@ impl Layout {
         Ok(Self { data_offset, data_bytes, values: values.into_boxed_slice() })
     }
 
+    /// Where the values of the wanted names lie whose places are known by other means: `place` gives each name's offset
+    /// in the data. KVM names times after their unit, nanoseconds.
+    pub(super) fn of_places(
+        data_bytes: usize,
+        wanted: &[(&str, Unit)],
+        place: impl Fn(&str) -> Option<u32>,
+    ) -> Self {
+        let values = wanted.iter().enumerate().filter_map(|(index, (name, unit))| {
+            let fits = name.ends_with("_ns") == (*unit == Unit::Nanoseconds);
+            let offset = place(name).filter(|offset| fits && size(*offset) + 8 <= data_bytes)?;
+            Some(Value { index: u16::try_from(index).unwrap_or(u16::MAX), offset, scale: 1 })
+        });
+        Self { data_offset: 0, data_bytes, values: values.collect() }
+    }
+
     /// The values in the data: position in the wanted list, and value. The kernel's counters are `u64`; one beyond
     /// `i64` stays at its maximum.
     pub(super) fn values<'d>(&'d self, data: &'d [u8]) -> impl Iterator<Item = (usize, i64)> + 'd {

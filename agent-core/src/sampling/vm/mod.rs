@@ -3,6 +3,7 @@
 //! | module | reads |
 //! |---|---|
 //! | `process` | `/proc/PID/stat`, `io`, `status` |
+//! | `bpf` | what programs in the kernel read for all VMs at once |
 //! | `threads`, `vcpus`, `schedstat` | each thread's `schedstat`, vCPU threads' `stat` |
 //! | `cgroup` | the VM's own cgroup, v2, v1 or both |
 //! | `kvm`, `kvm_stats` | KVM's counters: statistics descriptors or debugfs |
@@ -11,10 +12,12 @@
 //! | `plan` | all of it for one VM |
 
 mod batch;
+pub mod bpf;
 mod cgroup;
 mod cgroup_files;
 mod cgroup_paths;
 mod cold;
+mod filesystem;
 pub mod fuzzing;
 mod kernel_release;
 mod keyed;
@@ -32,6 +35,7 @@ mod text;
 mod threads;
 mod vcpus;
 
+pub use cgroup_paths::own_cgroup;
 pub use cold::cold_readings;
 pub use plan::{Pace, Scratch, VmPlan};
 pub use taps::{TapRow, TapSweep};
@@ -61,6 +65,8 @@ pub struct VmPulse {
     pub threads_changed: bool,
     /// Its process is gone.
     pub vanished: bool,
+    /// Threads that were not read: they came after it was planned, and there was no room left for them.
+    pub threads_unread: u32,
 }
 
 /// Readings that a monitor brought, on their way into the frame.

@@ -6,6 +6,7 @@
 //! begin or cease to run, so that a VM that is stopped or frozen is seen within two ticks at any pace.
 
 use super::batch::Batch;
+use super::bpf::Bpf;
 use super::cgroup::CgroupFiles;
 use super::cold;
 use super::kvm::{KvmFiles, Sums};
@@ -128,9 +129,14 @@ struct OpenVm {
 impl VmPlan {
     /// Opens what can be opened of a VM. `descriptors_left` is what may be kept open.
     #[must_use]
-    pub fn open(info: &VmInfo, config: &Config, descriptors_left: usize) -> (Self, Vec<SourceReport>) {
+    pub fn open(
+        info: &VmInfo,
+        config: &Config,
+        bpf: &Bpf,
+        descriptors_left: usize,
+    ) -> (Self, Vec<SourceReport>) {
         let mut budget = Budget::new(descriptors_left);
-        let opened = OpenVm::open(info, config, &mut budget);
+        let opened = OpenVm::open(info, config, bpf, &mut budget);
         let (pidfd, open, reports) = match opened {
             Ok((pidfd, open, reports)) => (pidfd, Some(open), reports),
             Err(errno) => (None, None, unopened(errno)),
@@ -145,6 +151,22 @@ impl VmPlan {
         (plan, reports)
     }
 
+    /// From now on this is the VM's plan, and programs in the kernel read for it.
+    pub fn take_seat(&self) {
+        if let Some(open) = &self.open {
+            open.threads.take_seat();
+            open.kvm.take_seat();
+        }
+    }
+
+    /// From now on it is not, and no other plan has taken its place.
+    pub fn leave_seat(&self) {
+        if let Some(open) = &self.open {
+            open.threads.leave_seat();
+            open.kvm.leave_seat();
+        }
+    }
+
     /// Reads what is due in this tick. Allocates nothing and never blocks.
     pub fn sample(
         &mut self,
@@ -155,7 +177,7 @@ impl VmPlan {
     ) -> VmPulse {
         match &mut self.open {
             Some(open) => open.sample(tick, pace, scratch, writer),
-            None => VmPulse { threads_changed: false, vanished: true },
+            None => VmPulse { vanished: true, ..VmPulse::default() },
         }
     }
 
@@ -205,12 +227,12 @@ impl OpenVm {
     fn open(
         info: &VmInfo,
         config: &Config,
+        bpf: &Bpf,
         budget: &mut Budget,
     ) -> Result<(Option<OwnedFd>, Self, Vec<SourceReport>), Errno> {
         let roots = &config.roots;
         let gone = |errno| if errno == Errno::ENOENT { Errno::ESRCH } else { errno };
         let dir = open_directory(&roots.proc.join(info.pid.to_string())).map_err(gone)?;
-        let task_dir = open_directory(&roots.proc.join(format!("{}/task", info.pid))).map_err(gone)?;
         let pidfd = match roots.is_live().then(|| pidfd::open(info.pid)) {
             Some(Err(Errno::ESRCH)) => return Err(Errno::ESRCH),
             // Before Linux 5.3, or in a sandbox: the exit is then noticed by the first read that fails.
@@ -232,8 +254,17 @@ impl OpenVm {
             return Err(Errno::ESRCH);
         }
 
-        let threads = Threads::open(info, task_dir, units, config.sampling.thread_tier, budget);
-        let kvm = KvmFiles::open(info, config, dir.as_fd(), pidfd.as_ref().map(AsFd::as_fd), budget);
+        let task_dir = || open_directory(&roots.proc.join(format!("{}/task", info.pid))).map_err(gone);
+        let threads = Threads::open(info, task_dir, units, config.sampling.thread_tier, bpf, budget)?;
+        let kvm = KvmFiles::open(
+            info,
+            config,
+            dir.as_fd(),
+            pidfd.as_ref().map(AsFd::as_fd),
+            units.tick_ns,
+            bpf,
+            budget,
+        );
         let cgroup = CgroupFiles::open(roots, info.pid, &info.cgroup, units, keep, budget);
         let (taps, tap_report) = Taps::open(info, roots, dir.as_fd());
         let mut reports = process.reports().to_vec();
@@ -276,13 +307,15 @@ impl OpenVm {
         // tick more than it might be, and half of the cache lines are left alone.
         let with_quiet =
             pace.detail_every_ticks == 1 || self.fresh || Self::EVERY_SECOND.is_turn(tick, self.row);
-        let turn = Turn { tick, fresh: self.fresh, with_stat: rare, with_quiet, with_kvm: !quiet || detail };
+        let with_stat = if self.threads.are_recorded() { detail } else { rare };
+        let turn = Turn { tick, fresh: self.fresh, with_stat, with_quiet, with_kvm: !quiet || detail };
         if with_quiet {
             writer.prefetch_columns(Scope::Vm, self.row, SCHEDULE_COLUMNS);
         }
         let mut sums = Sums::new();
         let threads = self.threads.sample(turn, &self.kvm, &mut sums, buffer, writer, batch);
-        pulse.threads_changed = threads.vcpu_gone;
+        pulse.threads_unread = threads.unread;
+        pulse.threads_changed = threads.vcpu_gone || threads.threads_changed;
         if threads.with_kvm {
             self.kvm.put_vm(&sums, buffer, batch);
         } else if with_quiet {

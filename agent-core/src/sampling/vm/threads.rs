@@ -1,9 +1,9 @@
 //! The VMM's threads: `/proc/PID/task/TID/schedstat`, read every tick, and a vCPU thread's `stat`, read rarely.
 //!
-//! Two tiers, chosen per VM by what descriptors are left: a descriptor kept per thread, or `openat`, `read`, `close`
-//! below a kept `/proc/PID/task`. A third one can be added beside [`Thread::read`]; nothing else knows how a thread
-//! is read.
+//! Three tiers, chosen per VM by what works and what is left: records that a program in the kernel writes ([`super::bpf`]),
+//! a descriptor kept per thread, or `openat`, `read`, `close` below a kept `/proc/PID/task`.
 
+use super::bpf::{Record, View};
 use super::schedstat::{self, Schedstat};
 use super::slot::{Budget, open_at};
 use super::stat_line::{self, StatLine};
@@ -25,9 +25,46 @@ pub(super) struct Thread {
     pub(super) last: Schedstat,
     /// Whether it has been read at all.
     known: bool,
+    /// Where its record was, and when the thread of that record started.
+    record_at: u32,
+    start_ns: u64,
 }
 
 impl Thread {
+    /// A thread that has a record.
+    pub(super) const fn recorded(tid: i32) -> Self {
+        let last = Schedstat { run_ns: 0, wait_ns: 0, timeslices: 0 };
+        Self { tid, kept: None, last, known: false, record_at: u32::MAX, start_ns: 0 }
+    }
+
+    /// Takes its record; returns whether the thread ran since the one before.
+    ///
+    /// # Errors
+    /// `ESRCH` when the thread is gone; `ENOSPC` when there was no room for its record.
+    #[inline]
+    pub(super) fn take(&mut self, view: &View<'_>) -> Result<bool, Errno> {
+        let record = self.record(view)?;
+        let now = record.schedstat();
+        let ran = self.known && now != self.last;
+        self.last = now;
+        self.known = true;
+        Ok(ran)
+    }
+
+    /// Its record.
+    ///
+    /// # Errors
+    /// As [`Thread::take`].
+    pub(super) fn record<'v>(&mut self, view: &View<'v>) -> Result<Record<'v>, Errno> {
+        let (at, record) = view.find(self.tid, self.record_at)?;
+        self.record_at = at;
+        let start_ns = record.start_ns();
+        if self.start_ns != start_ns && std::mem::replace(&mut self.start_ns, start_ns) != 0 {
+            return Err(Errno::ESRCH);
+        }
+        Ok(record)
+    }
+
     /// Prepares a thread below `/proc/PID/task`. One that is gone already is kept: the VM is planned anew soon.
     pub(super) fn open(
         task_dir: BorrowedFd<'_>,
@@ -44,7 +81,7 @@ impl Thread {
                 Some(file).filter(|_| at_offset && choice != ThreadTierChoice::OpenEach && budget.take())
             }
         };
-        Ok(Self { tid, kept, last: Schedstat::default(), known: false })
+        Ok(Self { kept, ..Self::recorded(tid) })
     }
 
     /// Reads `schedstat`; returns whether the thread ran since the reading before.
@@ -121,11 +158,13 @@ fn is_gone(task_dir: BorrowedFd<'_>, tid: i32) -> bool {
 }
 
 /// How the threads of a VM are read, and why.
+/// `no_record` says why a program in the kernel does not read them.
 pub(super) fn report(
     kept: usize,
     threads: usize,
     choice: ThreadTierChoice,
     refused: Option<Errno>,
+    no_record: &str,
 ) -> SourceReport {
     let (tier, availability, reason) = match (refused, choice) {
         (Some(errno), _) => {
@@ -138,16 +177,38 @@ pub(super) fn report(
         (None, ThreadTierChoice::OpenEach) => {
             ("open-each", Availability::Ok, "asked for by sampling.thread_tier".to_owned())
         }
-        (None, _) if kept == threads => ("kept-fd", Availability::Ok, String::new()),
+        (None, _) if kept == threads => ("kept-fd", Availability::Ok, why_not_bpf(choice, no_record)),
         (None, _) => (
             if kept == 0 { "open-each" } else { "kept-fd, open-each" },
             Availability::Ok,
             format!(
-                "descriptors for {kept} of {threads} threads only: raise RLIMIT_NOFILE or sampling.descriptors_max"
+                "descriptors for {kept} of {threads} threads only: raise RLIMIT_NOFILE or sampling.descriptors_max{}{}",
+                if no_record.is_empty() { "" } else { "; " },
+                why_not_bpf(choice, no_record)
             ),
         ),
     };
     SourceReport { source: Source::Schedule, tier, availability, reason }
+}
+
+/// How the threads of a VM are read that have records.
+pub(super) const fn recorded() -> SourceReport {
+    SourceReport {
+        source: Source::Schedule,
+        tier: "bpf",
+        availability: Availability::Ok,
+        reason: String::new(),
+    }
+}
+
+fn why_not_bpf(choice: ThreadTierChoice, no_record: &str) -> String {
+    match choice {
+        ThreadTierChoice::Auto | ThreadTierChoice::Bpf if !no_record.is_empty() => {
+            format!("bpf: {no_record}")
+        }
+        ThreadTierChoice::KeptFd => "asked for by sampling.thread_tier".to_owned(),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -216,10 +277,12 @@ mod tests {
 
     #[test]
     fn a_report_names_the_cure() {
-        let short = report(2, 6, ThreadTierChoice::Auto, None);
+        let short = report(2, 6, ThreadTierChoice::Auto, None, "no clang");
         assert!(short.tier.contains("open-each") && short.reason.contains("RLIMIT_NOFILE"), "{short:?}");
-        assert_eq!(report(6, 6, ThreadTierChoice::Auto, None).tier, "kept-fd");
-        let refused = report(0, 6, ThreadTierChoice::Auto, Some(Errno::ENOENT));
+        assert!(short.reason.ends_with("; bpf: no clang"), "{short:?}");
+        let kept = report(6, 6, ThreadTierChoice::Bpf, None, "no clang");
+        assert_eq!((kept.tier, kept.reason.as_str()), ("kept-fd", "bpf: no clang"));
+        let refused = report(0, 6, ThreadTierChoice::Auto, Some(Errno::ENOENT), "");
         assert_eq!((refused.tier, refused.availability), ("none", Availability::Unsupported));
     }
 }

@@ -56,6 +56,10 @@ class Status(OpenEnum):
     BUFFER = -16  # The buffer is too small; *needed says how large it must be.
     REENTRY = -17  # Called from within the log hook.
     RESTART = -18  # This part of a configuration is fixed when an agent is made; make a new one.
+    DAMAGED = -19  # A ledger's files were changed, lost, or written by something else; the error's text names ...
+    FULL = -20  # Too much waits already: the record was refused, and is counted.
+    DISK = -21  # The disk refused.
+    LOCKED = -22  # Another process, or another handle, has this ledger open.
 
 
 class AgentState(OpenEnum):
@@ -147,6 +151,10 @@ class RuleKind(OpenEnum):
     STATE = 4  # The value is, or is not, one of some.
     BASELINE = 5  # The value is far from what is usual for this very row.
     GONE = 6  # A VM's process is gone.
+    UNUSUAL = 7  # What is unusual for this very row: a sign that is told together with others.
+    UNUSUAL_TOGETHER = 8  # The signs about one VM, or about the host, taken together.
+    EXHAUSTION = 9  # A resource will be used up.
+    STANDSTILL = 10  # A counter that should move has stopped.
 
 
 class LogLevel(OpenEnum):
@@ -165,6 +173,7 @@ class ThreadTier(OpenEnum):
     AUTO = 1  # The cheapest way that works.
     KEPT_FD = 2  # A kept descriptor per thread.
     OPEN_EACH = 3  # Open, read, close.
+    BPF = 4  # A program in the kernel that reads all threads of all VMs in one run.
 
 
 class KvmTier(OpenEnum):
@@ -175,6 +184,7 @@ class KvmTier(OpenEnum):
     DEBUGFS = 3  # The text files in debugfs.
     QMP = 4  # QMP query-stats.
     OFF = 5  # Not at all.
+    BPF = 6  # A program in the kernel that reads the counters of all VMs in one run.
 
 
 class Verdict(OpenEnum):
@@ -228,9 +238,57 @@ class ChangeKind(OpenEnum):
     GONE = 5  # Its VM ended, or its rule was taken away, while it was something to act on.
 
 
+class DiskHealth(OpenEnum):
+    """How the disk of a ledger is."""
+
+    GOOD = 0  # How the disk of a ledger is: records become durable.
+    FULL = 1  # How the disk of a ledger is: full; what was set aside may still take records.
+    READ_ONLY = 2  # How the disk of a ledger is: mounted anew for reading alone, as the kernel does after errors.
+    FAILING = 3  # How the disk of a ledger is: it fails otherwise.
+
+
+class LastRun(OpenEnum):
+    """How the run before ended."""
+
+    NONE = 0  # How the run before ended: there was none.
+    CLEAN = 1  # How the run before ended: in order.
+    CUT = 2  # How the run before ended: by a crash, a kill or a loss of power.
+
+
+class RecordKind(OpenEnum):
+    """What a record is about."""
+
+    START = 1  # Kind of a record: a run began.
+    STOP = 2  # Kind of a record: a run ended in order.
+    ALERT = 3  # Kind of a record: an alert, as a JSON object.
+    FINDING = 4  # Kind of a record: a finding of a check changed, as a JSON object.
+    INCIDENT = 5  # Kind of a record: an incident changed its state.
+    DECISION = 6  # Kind of a record: a decision between proposals.
+    ACTION = 7  # Kind of a record: an action, before it is taken, and how it ended.
+    CONFIG = 8  # Kind of a record: the configuration changed.
+    NOTICE = 9  # Kind of a record: a notice to a customer or a partner.
+    LOSS = 10  # Kind of a record: records were refused.
+    DISK = 11  # Kind of a record: the state of the disk changed.
+    HEADS = 12  # Kind of a record: where every tenant's log stands.
+    HAND_OVER = 13  # Kind of a record: another key signs from here on.
+    PRUNED = 14  # Kind of a record: old records were removed.
+    LOG = 15  # Kind of a record: a tenant's log begins.
+    SET_ASIDE = 16  # Kind of a record: a damaged trail was set aside, and this one begins behind it.
+    HOST = 32768  # The least kind that belongs to the host: it may append those from here to BTZ_RECORD_HOST_MAX.
+    HOST_MAX = 65535  # The last kind that belongs to the host.
+
+
+class Verified(OpenEnum):
+    """What came out of verifying a ledger."""
+
+    PROVEN = 0  # A ledger is verified: every record is as it was signed, by the key that is trusted.
+    CHANGED = 1  # A ledger is verified: something was changed, or is missing.
+    UNPROVEN = 2  # A ledger is verified: all fits together, but not all is proven.
+
+
 BTZ_ABI_MAJOR = 0
-BTZ_ABI_MINOR = 2
-BTZ_ABI_VERSION = 2
+BTZ_ABI_MINOR = 3
+BTZ_ABI_VERSION = 3
 BTZ_ZERO = 4294967295
 BTZ_ON = 1
 BTZ_FREE_TIMEOUT_MS = 5000
@@ -241,6 +299,9 @@ BTZ_FACET_PERSISTED = 2
 BTZ_FINDING_WAIVED = 1
 BTZ_FINDING_OPEN = 2
 BTZ_FINDING_TRUNCATED = 4
+BTZ_LEDGER_FREE_TIMEOUT_MS = 5000
+BTZ_PAYLOAD_BYTES_MAX = 61440
+BTZ_HOLD_MS_MAX = 10000
 BTZ_ENTITY_HOST = 72057594037927937
 BTZ_ENTITY_AGENT = 720575940379279361
 BTZ_NO_VALUE = -9223372036854775808
@@ -285,6 +346,8 @@ class btz_options(Structure):
         ("checks", c_uint32),
         ("checks_sweep_s", c_uint32),
         ("checks_slice_ms", c_uint32),
+        ("series", c_uint32),
+        ("false_alarms_per_host_week_permille", c_uint32),
     )
 
 
@@ -463,6 +526,9 @@ class btz_alert(Structure):
         ("subject", c_char * 72),
         ("tenant", c_char * 40),
         ("message", c_char * 264),
+        ("tail_probability", c_double),
+        ("signs", c_uint32),
+        ("reserved", c_uint32),
     )
 
 
@@ -571,10 +637,97 @@ class btz_check_state(Structure):
     )
 
 
+class btz_ledger_options(Structure):
+    """How a ledger is opened."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("driven", c_uint32),
+        ("origin", c_char_p),
+        ("origin_length", c_size_t),
+        ("witnesses", c_char_p),
+        ("witnesses_length", c_size_t),
+        ("bytes_max", c_uint64),
+        ("age_s_max", c_uint64),
+        ("checkpoint_interval_ms", c_uint32),
+        ("segment_bytes", c_uint32),
+        ("queue_bytes", c_uint32),
+        ("reserve_bytes", c_uint32),
+    )
+
+
+class btz_ledger_status(Structure):
+    """How a ledger is."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("disk", c_uint32),
+        ("disk_error", c_int32),
+        ("run", c_uint32),
+        ("last_run", c_uint32),
+        ("closed", c_uint32),
+        ("torn_bytes", c_uint64),
+        ("appended", c_uint64),
+        ("refused", c_uint64),
+        ("left_early", c_uint64),
+        ("next", c_uint64),
+        ("durable", c_uint64),
+        ("failures", c_uint64),
+        ("queued_bytes", c_uint64),
+        ("first", c_uint64),
+        ("bytes", c_uint64),
+        ("tree_size", c_uint64),
+        ("covered", c_uint64),
+        ("cosigned", c_uint64),
+        ("checkpoints", c_uint64),
+        ("checkpoint_wall_ns", c_int64),
+        ("pruned", c_uint64),
+    )
+
+
+class btz_record(Structure):
+    """One record."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("kind", c_uint32),
+        ("sequence", c_uint64),
+        ("wall_ns", c_int64),
+        ("mono_ns", c_uint64),
+        ("run", c_uint32),
+        ("reserved", c_uint32),
+        ("payload_offset", c_uint64),
+        ("payload_length", c_uint64),
+        ("tenant", c_char * 256),
+    )
+
+
+class btz_ledger_report(Structure):
+    """What a verifier has to say of a ledger."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("outcome", c_uint32),
+        ("first", c_uint64),
+        ("next", c_uint64),
+        ("unsigned_records", c_uint64),
+        ("torn_bytes", c_uint64),
+        ("logs", c_uint64),
+        ("leaves", c_uint64),
+        ("signed_leaves", c_uint64),
+        ("bad_sequence", c_uint64),
+        ("bad_offset", c_uint64),
+        ("origin", c_char * 208),
+        ("key", c_char * 288),
+        ("bad_path", c_char * 128),
+        ("what", c_char * 512),
+    )
+
+
 # What the C compiler makes of each; checked when the library is loaded.
 SIZES: dict[type[Structure], int] = {
     btz_error: 1024,
-    btz_options: 100,
+    btz_options: 108,
     btz_vm: 640,
     btz_part: 344,
     btz_source: 592,
@@ -585,12 +738,16 @@ SIZES: dict[type[Structure], int] = {
     btz_metric: 584,
     btz_accounting: 48,
     btz_cost: 80,
-    btz_alert: 536,
+    btz_alert: 552,
     btz_rule: 592,
     btz_finding: 680,
     btz_check: 256,
     btz_waiver: 120,
     btz_check_state: 96,
+    btz_ledger_options: 72,
+    btz_ledger_status: 152,
+    btz_record: 312,
+    btz_ledger_report: 1216,
 }
 
 
@@ -785,4 +942,108 @@ def declare(library: CDLL) -> None:
     library.btz_agent_check_sweep.restype = c_int32
     library.btz_agent_check_state.argtypes = [c_void_p, POINTER(btz_check_state)]
     library.btz_agent_check_state.restype = c_int32
+    library.btz_ledger_options_init.argtypes = [POINTER(btz_ledger_options), c_uint32]
+    library.btz_ledger_options_init.restype = c_int32
+    library.btz_ledger_open.argtypes = [
+        c_uint32,
+        c_char_p,
+        c_size_t,
+        POINTER(btz_ledger_options),
+        POINTER(c_void_p),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_open.restype = c_int32
+    library.btz_ledger_maintain.argtypes = [c_void_p, POINTER(btz_error)]
+    library.btz_ledger_maintain.restype = c_int32
+    library.btz_ledger_close.argtypes = [c_void_p, c_uint32, POINTER(btz_error)]
+    library.btz_ledger_close.restype = c_int32
+    library.btz_ledger_free.argtypes = [c_void_p]
+    library.btz_ledger_free.restype = c_int32
+    library.btz_ledger_append.argtypes = [
+        c_void_p,
+        c_uint32,
+        c_char_p,
+        c_size_t,
+        POINTER(c_uint8),
+        c_size_t,
+        POINTER(c_uint64),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_append.restype = c_int32
+    library.btz_ledger_wait.argtypes = [c_void_p, c_uint64, c_uint32, POINTER(btz_error)]
+    library.btz_ledger_wait.restype = c_int32
+    library.btz_ledger_status_init.argtypes = [POINTER(btz_ledger_status), c_uint32]
+    library.btz_ledger_status_init.restype = c_int32
+    library.btz_ledger_fd.argtypes = [c_void_p]
+    library.btz_ledger_fd.restype = c_int32
+    library.btz_ledger_state.argtypes = [c_void_p, POINTER(btz_ledger_status)]
+    library.btz_ledger_state.restype = c_int32
+    library.btz_ledger_cursor_new.argtypes = [
+        c_uint32,
+        c_char_p,
+        c_size_t,
+        c_uint64,
+        POINTER(c_void_p),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_cursor_new.restype = c_int32
+    library.btz_ledger_cursor_next.argtypes = [
+        c_void_p,
+        POINTER(btz_record),
+        c_size_t,
+        c_size_t,
+        POINTER(c_uint8),
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(c_size_t),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_cursor_next.restype = c_int32
+    library.btz_ledger_cursor_free.argtypes = [c_void_p]
+    library.btz_ledger_cursor_free.restype = c_int32
+    library.btz_ledger_key.argtypes = [c_void_p, POINTER(c_char), c_size_t, POINTER(c_size_t)]
+    library.btz_ledger_key.restype = c_int32
+    library.btz_ledger_sign.argtypes = [c_void_p, POINTER(btz_error)]
+    library.btz_ledger_sign.restype = c_int32
+    library.btz_ledger_rotate_key.argtypes = [c_void_p, POINTER(btz_error)]
+    library.btz_ledger_rotate_key.restype = c_int32
+    library.btz_ledger_checkpoint.argtypes = [
+        c_void_p,
+        c_char_p,
+        c_size_t,
+        POINTER(c_char),
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_checkpoint.restype = c_int32
+    library.btz_ledger_prove.argtypes = [
+        c_void_p,
+        c_uint64,
+        POINTER(c_char),
+        c_size_t,
+        POINTER(c_size_t),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_prove.restype = c_int32
+    library.btz_ledger_cosigned.argtypes = [c_void_p, c_char_p, c_size_t, POINTER(btz_error)]
+    library.btz_ledger_cosigned.restype = c_int32
+    library.btz_ledger_report_init.argtypes = [POINTER(btz_ledger_report), c_uint32]
+    library.btz_ledger_report_init.restype = c_int32
+    library.btz_ledger_verify.argtypes = [
+        c_uint32,
+        c_char_p,
+        c_size_t,
+        c_char_p,
+        c_size_t,
+        c_char_p,
+        c_size_t,
+        c_char_p,
+        c_size_t,
+        POINTER(btz_ledger_report),
+        POINTER(btz_error),
+    ]
+    library.btz_ledger_verify.restype = c_int32
+    library.btz_agent_record.argtypes = [c_void_p, c_void_p, c_uint32, POINTER(btz_error)]
+    library.btz_agent_record.restype = c_int32
     # btz_log_set takes a callback, which would be called on the library's threads.

@@ -10,6 +10,7 @@ from types import TracebackType
 from bartizan import _convert
 from bartizan._abi import (
     BTZ_ABI_VERSION,
+    BTZ_HOLD_MS_MAX,
     AgentState,
     Scope,
     btz_accounting,
@@ -30,6 +31,7 @@ from bartizan._checks import Checking, fetch_changes
 from bartizan._config import ConfigSource, history_ticks, open_config
 from bartizan._errors import ArgumentError, NotFoundError
 from bartizan._handle import Handle
+from bartizan._ledger import Ledger
 from bartizan._library import LIBRARY, ErrorText, check
 from bartizan._metrics import Metric
 from bartizan._stream import Alerts, AlertStream, Queue
@@ -51,6 +53,7 @@ from bartizan._types import (
 )
 
 _TIMEOUT_S = 5.0
+_HOLD_S_MAX = BTZ_HOLD_MS_MAX / 1000
 
 
 class Agent(Checking):
@@ -101,6 +104,21 @@ class Agent(Checking):
         return f"<bartizan.Agent {'closed' if self._handle.closed else 'open'}>"
 
     # Its life
+
+    def record(self, ledger: Ledger | None, hold: float = 0.25) -> None:
+        """Records every alert and change in a ledger before it is handed out.
+
+        hold: each is held back until it is durable, but no longer than so many seconds, at most 10: on a disk that
+        hangs what happened must still be told. What left that way is counted in ``ledger.status().left_early``.
+        None detaches; the ledger can be closed only then, or when the agent is closed.
+        """
+        if not 0 <= hold <= _HOLD_S_MAX:
+            raise ArgumentError(f"hold must be 0 to {_HOLD_S_MAX:.0f} seconds, not {hold!r}")
+        if ledger is None:
+            self._do(LIBRARY.btz_agent_record, None, 0)
+            return
+        with ledger.entered() as raw:
+            self._do(LIBRARY.btz_agent_record, raw, int(hold * 1000))
 
     def start(self) -> None:
         """Starts the agent's own threads: one samples, one does what may block, one checks.

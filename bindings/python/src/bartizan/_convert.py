@@ -203,6 +203,8 @@ def alert(c: Any) -> Alert:
         observed=finite(c.observed),
         expected_min=finite(c.expected_min),
         expected_max=finite(c.expected_max),
+        tail_probability=c.tail_probability,
+        signs=c.signs,
     )
 
 

@@ -42,7 +42,7 @@ class NotFoundError(BartizanError, LookupError):
 
 
 class ClosedError(BartizanError):
-    """The agent was closed."""
+    """The agent or the ledger was closed."""
 
 
 class ForkedError(BartizanError):
@@ -61,8 +61,24 @@ class BusyError(StateError):
     """Another thread is in a call that excludes this one. Nothing was done; call again."""
 
 
+class LockedError(BusyError):
+    """Another process, or another Ledger, has this ledger open."""
+
+
+class DamagedError(BartizanError):
+    """A ledger's files were changed, lost, or written by something else."""
+
+
+class LedgerFullError(BartizanError):
+    """Too much waits for the disk already: the record was refused, and is counted."""
+
+
+class DiskError(BartizanError, OSError):
+    """The disk refused. What was appended stays queued, and is written when the disk is back."""
+
+
 class StopTimeoutError(BartizanError, TimeoutError):
-    """The agent's threads did not end in time. They have been told to; call again."""
+    """It took longer than allowed: threads that were told to end, a record that is not durable yet. Call again."""
 
 
 class OutOfMemoryError(BartizanError, MemoryError):
@@ -92,6 +108,10 @@ _FAMILIES: dict[Status, type[BartizanError]] = {
     Status.BUFFER: ArgumentError,
     Status.REENTRY: StateError,
     Status.RESTART: RestartRequiredError,
+    Status.DAMAGED: DamagedError,
+    Status.FULL: LedgerFullError,
+    Status.DISK: DiskError,
+    Status.LOCKED: LockedError,
 }
 
 

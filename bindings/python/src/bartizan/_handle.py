@@ -18,14 +18,16 @@ _FREED = (Status.OK, Status.FAULTED, Status.HANDLE)
 
 
 class Handle:
-    """The library's handle, with a count of the calls that are inside.
+    """The library's handle of an agent or a ledger, with a count of the calls that are inside.
 
     Waiting for alerts does not count as a call: who waits holds duplicates of the descriptors, and is woken by a close.
     """
 
-    def __init__(self, raw: c_void_p) -> None:
+    def __init__(
+        self, raw: c_void_p, free: Callable[[c_void_p], int] = LIBRARY.btz_agent_free, what: str = "agent"
+    ) -> None:
         """Takes the handle over."""
-        self._raw = raw
+        self._raw, self._free, self._what = raw, free, what
         self._pid = os.getpid()
         self._inside = 0
         self._closed = False
@@ -54,10 +56,11 @@ class Handle:
 
     def _enter(self) -> None:
         if self.inherited:
-            raise ForkedError("the agent belongs to the parent process; make a new one after a fork", Status.FORKED)
+            message = f"the {self._what} belongs to the parent process; make a new one after a fork"
+            raise ForkedError(message, Status.FORKED)
         with self._changed:
             if self._closed:
-                raise ClosedError("the agent was closed", Status.HANDLE)
+                raise ClosedError(f"the {self._what} was closed", Status.HANDLE)
             self._inside += 1
 
     def _leave(self) -> None:
@@ -84,7 +87,7 @@ class Handle:
             os.close(bell)
 
     def close(self) -> None:
-        """Frees the agent, once. What fails leaves it open, to be closed again."""
+        """Frees it, once. What fails leaves it open, to be closed again."""
         if self.inherited:
             if not self._closed:
                 self._closed = True
@@ -97,8 +100,8 @@ class Handle:
             os.eventfd_write(self._bell, 1)
             if not self._changed.wait_for(lambda: self._inside == 0, _CLOSE_WAIT_S):
                 self._reopen()
-                raise BusyError("another thread is in a call on this agent; close it again", Status.BUSY)
-        status = LIBRARY.btz_agent_free(self._raw)
+                raise BusyError(f"another thread is in a call on this {self._what}; close it again", Status.BUSY)
+        status = self._free(self._raw)
         if status in _FREED:
             os.close(self._bell)
         else:

@@ -96,6 +96,11 @@ class ErrorText:
         self._error.struct_size = ctypes.sizeof(btz_error)
         self.pointer = byref(self._error)
 
+    @property
+    def told(self) -> bool:
+        """Whether the call left a message."""
+        return bool(self._error.message)
+
     def check(self, status: int) -> None:
         """Raises what a negative status stands for, with the message."""
         if status < 0:

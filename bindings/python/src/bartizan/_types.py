@@ -197,6 +197,10 @@ class Alert:
     """What was seen, in the exported unit; a rate is per second. None where the rule is not about a number."""
     expected_min: float | None
     expected_max: float | None
+    tail_probability: float
+    """How likely what was seen is in quiet time; 1 where the rule has learnt nothing of that."""
+    signs: int
+    """How many series speak for it; 1 for rules that look at one thing."""
 
 
 @dataclass(frozen=True, slots=True)

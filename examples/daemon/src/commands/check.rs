@@ -139,7 +139,7 @@ fn list(common: &Common, args: &CheckArgs, config: &Config) -> Result<(), Failur
     let mut table = Table::new(&["CHECK", "SEVERITY", "SCOPE", "WHAT IS RIGHT"]);
     for rule in rules.rules().iter().filter(named) {
         table.row(vec![
-            rule.id.clone(),
+            rule.id.to_string(),
             paint.check_severity(rule.severity, rule.severity.name()),
             rule.scope.name().to_owned(),
             printable(&rule.title),

@@ -1,17 +1,23 @@
 //! What `bartizan run` writes: a live picture, plain lines or JSON lines.
 
 use crate::cli::RunArgs;
+use crate::outlet::Outlet;
 use crate::view::live::{Live, alert_line, closed_sources};
 use crate::view::model::View;
 use crate::view::paint::Paint;
 use crate::view::{findings, json, units};
 use bartizan_core::alerts::{Accounting, Alert};
 use bartizan_core::checks::{Change, Finding, RuleSet};
+use bartizan_core::ledger::{Health, Status};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the end waits for a reader.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Where it goes, and in which form.
 pub(super) struct Output {
@@ -19,12 +25,13 @@ pub(super) struct Output {
     paint: Paint,
     quiet: bool,
     host_name: String,
+    outlet: Outlet,
 }
 
 enum Form {
-    Live(Live<Stdout>),
-    Lines(Stdout),
-    Json(Stdout),
+    Live(Live<Outlet>),
+    Lines(Outlet),
+    Json(Outlet),
 }
 
 /// What is said at the end.
@@ -37,16 +44,53 @@ pub(super) struct Summary {
 
 impl Output {
     /// Chooses the form: JSON lines unless standard output is a terminal.
-    pub(super) fn new(args: &RunArgs, paint: Paint, host_name: String) -> Self {
-        let out = io::stdout();
-        let form = if args.json || !out.is_terminal() {
-            Form::Json(out)
+    pub(super) fn new(args: &RunArgs, paint: Paint, host_name: String) -> io::Result<Self> {
+        let is_json = args.json || !io::stdout().is_terminal();
+        let outlet = Outlet::new(io::stdout(), if is_json { dropped_json } else { dropped_text })?;
+        let form = if is_json {
+            Form::Json(outlet.clone())
         } else if args.quiet {
-            Form::Lines(out)
+            Form::Lines(outlet.clone())
         } else {
-            Form::Live(Live::new(out, paint))
+            Form::Live(Live::new(outlet.clone(), paint))
         };
-        Self { form, paint, quiet: args.quiet, host_name }
+        Ok(Self { form, paint, quiet: args.quiet, host_name, outlet })
+    }
+
+    /// Lines that were dropped so far, because nobody read them.
+    pub(super) fn dropped(&self) -> u64 {
+        self.outlet.lines_dropped()
+    }
+
+    /// The disk of the ledger is in another state than before.
+    pub(super) fn ledger(&mut self, status: &Status, wall_ns: i64) -> io::Result<()> {
+        let waiting = status.waiting();
+        let text = match status.health {
+            Health::Good => "the disk of the ledger is back, and all that waited is recorded".to_owned(),
+            health => format!(
+                "the disk of the ledger is {} (error {}): {waiting} records wait, {} were refused",
+                health.name(),
+                status.errno,
+                status.refused
+            ),
+        };
+        match &mut self.form {
+            Form::Json(out) => line(
+                out,
+                &json!({
+                    "type": "ledger",
+                    "time": units::rfc3339(wall_ns),
+                    "disk": status.health.name(),
+                    "errno": status.errno,
+                    "waiting": waiting,
+                    "refused": status.refused,
+                    "left_early": status.left_early,
+                    "message": text,
+                }),
+            ),
+            _ if status.health == Health::Good => self.say(&text),
+            _ => self.say(&self.paint.bad(&text)),
+        }
     }
 
     /// Whether samples are written at all.
@@ -83,9 +127,41 @@ impl Output {
         Ok(())
     }
 
+    /// This is a standby.
+    pub(super) fn standby(&mut self, active: u32, token: u64) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json!({"type": "standby", "active_pid": active, "token": token})),
+            _ => self.say(&format!("standby: process {active} is active; its end is waited for")),
+        }
+    }
+
+    /// It has taken over, and sampled everything once.
+    pub(super) fn takeover(&mut self, from: u32, token: u64, vms: usize, took: Duration) -> io::Result<()> {
+        let ms = took.as_secs_f64() * 1e3;
+        match &mut self.form {
+            Form::Json(out) => line(
+                out,
+                &json!({"type": "takeover", "from_pid": from, "token": token, "vms": vms, "took_ms": ms}),
+            ),
+            _ => self.say(&format!("took over from process {from} in {ms:.0} ms; {vms} VMs sampled")),
+        }
+    }
+
+    /// The configuration in force is not today's file.
+    pub(super) fn fallback(&mut self, generation: u64, why: &str) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json!({"type": "fallback", "generation": generation, "message": why})),
+            _ => self.say(&self.paint.bad(&format!(
+                "the configuration is wrong; generation {generation}, the last good one, stays in force: {why}"
+            ))),
+        }
+    }
+
     /// One sample.
     pub(super) fn sample(&mut self, view: &View) -> io::Result<()> {
         match &mut self.form {
+            // The next picture shows the same, and newer.
+            Form::Live(_) if self.outlet.is_congested() => Ok(()),
             Form::Live(live) => live.draw(view, &self.host_name),
             Form::Json(out) if !self.quiet => line(out, &json::tick(view)),
             Form::Json(_) | Form::Lines(_) => Ok(()),
@@ -104,7 +180,7 @@ impl Output {
     /// would be the whole report, and nobody may be reading fast enough.
     pub(super) fn finding(&mut self, change: &Change, rules: &RuleSet) -> io::Result<()> {
         match &mut self.form {
-            Form::Json(out) => line(out, &json::finding(change, rules)),
+            Form::Json(out) => line(out, &json::change(change, rules)),
             _ => self.say(&findings::change_line(change, self.paint)),
         }
     }
@@ -156,8 +232,16 @@ impl Output {
         }
     }
 
-    /// The end.
+    /// The end; waits for the reader, but not for long.
     pub(super) fn stop(&mut self, summary: &Summary) -> io::Result<()> {
+        self.say_stop(summary)?;
+        if !self.outlet.drain(DRAIN_TIME) {
+            log::warn!("standard output was not read to its end");
+        }
+        Ok(())
+    }
+
+    fn say_stop(&mut self, summary: &Summary) -> io::Result<()> {
         let accounts = &summary.accounts;
         if let Form::Live(live) = &mut self.form {
             live.keep();
@@ -191,16 +275,24 @@ impl Output {
     fn say(&mut self, text: &str) -> io::Result<()> {
         match &mut self.form {
             Form::Live(live) => live.say(text),
-            Form::Lines(out) | Form::Json(out) => writeln!(out, "{text}"),
+            Form::Lines(out) | Form::Json(out) => {
+                writeln!(out, "{text}")?;
+                out.flush()
+            }
         }
     }
 }
 
+fn dropped_json(lines: u64) -> String {
+    json!({ "type": "dropped", "lines": lines, "message": dropped_text(lines) }).to_string()
+}
+
+fn dropped_text(lines: u64) -> String {
+    format!("{lines} lines are missing here: they were not read in time")
+}
+
 /// One object, one line, out at once: whoever reads the other end of a pipe waits for it.
-fn line(out: &mut Stdout, value: &Value) -> io::Result<()> {
-    let mut text = value.to_string();
-    text.push('\n');
-    let mut out = out.lock();
-    out.write_all(text.as_bytes())?;
+fn line(out: &mut Outlet, value: &Value) -> io::Result<()> {
+    writeln!(out, "{value}")?;
     out.flush()
 }

@@ -6,7 +6,7 @@ use crate::view::paint::Paint;
 use crate::view::table::Table;
 use crate::view::units;
 use crate::watch::configure;
-use bartizan_core::detection::{self, RuleKind};
+use bartizan_core::detection;
 use serde_json::json;
 use std::io::{self, Write};
 
@@ -22,7 +22,7 @@ pub(super) fn run(common: &Common, args: JsonFlag) -> Result<(), Failure> {
                     "name": rule.name,
                     "severity": rule.severity.name(),
                     "scope": rule.scope.name(),
-                    "kind": kind(rule.kind),
+                    "kind": rule.kind.name(),
                     "metric": (!rule.metric.is_empty()).then_some(&rule.metric),
                     "enabled": rule.enabled,
                     "shipped": rule.shipped,
@@ -46,22 +46,11 @@ pub(super) fn run(common: &Common, args: JsonFlag) -> Result<(), Failure> {
             rule.name.clone(),
             rule.scope.name().to_owned(),
             paint.severity(rule.severity, rule.severity.name()),
-            kind(rule.kind).to_owned(),
+            rule.kind.name().to_owned(),
             from.to_owned(),
             units::printable(&rule.description),
         ]);
     }
     table.write(&mut out, paint)?;
     Ok(())
-}
-
-const fn kind(kind: RuleKind) -> &'static str {
-    match kind {
-        RuleKind::Threshold => "threshold",
-        RuleKind::Change => "change",
-        RuleKind::Absence => "absence",
-        RuleKind::State => "state",
-        RuleKind::Baseline => "baseline",
-        RuleKind::Gone => "gone",
-    }
 }

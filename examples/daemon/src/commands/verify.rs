@@ -2,9 +2,9 @@
 
 use crate::cli::VerifyArgs;
 use crate::exit::{Code, Failure};
+use bartizan_core::ledger::RealDisk;
 use bartizan_core::ledger::note::Verifier;
 use bartizan_core::ledger::verify::{Report, Trust, VerifyError, verify};
-use bartizan_core::ledger::{LedgerError, RealDisk};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,13 +16,17 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
         .checkpoint
         .as_ref()
         .map(|path| std::fs::read(path).map_err(|error| Failure::input(path, &error)));
-    let trust = Trust { key: key.as_ref().map(|key| key.key), checkpoint: checkpoint.transpose()? };
+    let trust = Trust {
+        key: key.as_ref().map(|key| key.key),
+        origin: key.map(|key| key.name),
+        checkpoint: checkpoint.transpose()?,
+    };
     if let Err(error) = std::fs::read_dir(&args.dir) {
         return Err(Failure::input(&args.dir, &error));
     }
     let report = match verify(Arc::new(RealDisk::new(&args.dir)), &trust) {
         Ok(report) => report,
-        Err(VerifyError::Unreadable(error)) => return Err(unreadable(&args.dir, &error)),
+        Err(VerifyError::Unreadable(error)) => return Err(super::ledger::failure(&args.dir, &error)),
         Err(VerifyError::Bad(finding)) => {
             if args.json {
                 let bad = json!({ "path": finding.path, "offset": finding.offset, "record": finding.sequence, "what": finding.what });
@@ -31,12 +35,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<(), Failure> {
             return Err(Failure::new(Code::Fails, format!("the ledger is not as it was: {finding}")));
         }
     };
-    if let Some(key) = key.filter(|key| key.name != report.origin) {
-        let message = format!("the key is of {}, the ledger of {}", key.name, report.origin);
-        return Err(Failure::new(Code::Fails, message));
-    }
     show(args, &report)?;
-    let open = open_ends(&report, trust.key.is_some());
+    let open = report.open_ends(trust.key.is_some());
     if open.is_empty() { Ok(()) } else { Err(Failure::new(Code::Undecided, open.join("; "))) }
 }
 
@@ -75,24 +75,6 @@ fn show(args: &VerifyArgs, report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What could not be proven.
-fn open_ends(report: &Report, is_key_given: bool) -> Vec<String> {
-    let mut open = Vec::new();
-    if !is_key_given {
-        open.push(
-            "no --key was given: the files fit together, but whoever made them could have made others"
-                .to_owned(),
-        );
-    }
-    if report.unsigned() > 0 {
-        open.push(format!("{} records at the end are not signed yet", report.unsigned()));
-    }
-    if report.torn_bytes > 0 {
-        open.push(format!("{} bytes at the end are no whole record: a run was cut off", report.torn_bytes));
-    }
-    open
-}
-
 fn read_key(text: &str) -> Result<Verifier, Failure> {
     let path = Path::new(text);
     let contents = if path.is_file() { std::fs::read_to_string(path) } else { Ok(text.to_owned()) };
@@ -101,15 +83,4 @@ fn read_key(text: &str) -> Result<Verifier, Failure> {
     key.ok_or_else(|| {
         Failure::new(Code::Usage, "the key is neither origin+id+base64 nor a file that holds one")
     })
-}
-
-fn unreadable(dir: &Path, error: &LedgerError) -> Failure {
-    let code = match error {
-        LedgerError::Disk { errno, .. } if [nix::libc::EACCES, nix::libc::EPERM].contains(errno) => {
-            Code::NoPermission
-        }
-        LedgerError::Disk { errno: nix::libc::ENOENT, .. } => Code::NoInput,
-        _ => Code::Io,
-    };
-    Failure::new(code, format!("{}: {error}", dir.display()))
 }

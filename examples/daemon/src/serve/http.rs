@@ -1,10 +1,12 @@
-//! The smallest HTTP/1.1 that scrapers and probes need: one GET or HEAD a connection, nothing kept, nothing read
-//! beyond the request's head (RFC 9110, RFC 9112).
+//! The smallest HTTP/1.1 that scrapers, probes and our own command line need: one GET, HEAD or POST a connection, nothing
+//! kept (RFC 9110, RFC 9112).
 
 use std::fmt::Write as _;
 
 /// Longest request head taken; beyond it the answer is 431.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Longest body taken; beyond it the answer is 413.
+pub const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Most header fields taken; beyond them the answer is 431.
 const HEADERS_MAX: usize = 64;
 /// Where a streamed body stops growing before it is written out.
@@ -23,6 +25,25 @@ pub struct Request {
     pub query: String,
     /// The `Accept` field; empty when there is none.
     pub accept: String,
+    /// POST: there is a body.
+    pub is_post: bool,
+    /// The body of a POST.
+    pub body: Vec<u8>,
+    /// Who asks; the server knows, the bytes do not.
+    pub peer: Peer,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody over TCP.
+    #[default]
+    Tcp,
+    /// A process of a user over a Unix socket, as the kernel says.
+    Unix {
+        /// The user.
+        uid: u32,
+    },
 }
 
 /// What the bytes of a connection are, so far.
@@ -43,9 +64,13 @@ pub enum Parsed {
 pub enum Status {
     Ok = 200,
     BadRequest = 400,
+    Forbidden = 403,
     NotFound = 404,
     MethodNotAllowed = 405,
     RequestTimeout = 408,
+    Conflict = 409,
+    LengthRequired = 411,
+    ContentTooLarge = 413,
     HeaderFieldsTooLarge = 431,
     ServiceUnavailable = 503,
     VersionNotSupported = 505,
@@ -53,12 +78,16 @@ pub enum Status {
 
 impl Status {
     /// Every status, to count answers by.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Ok,
         Self::BadRequest,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::Conflict,
+        Self::LengthRequired,
+        Self::ContentTooLarge,
         Self::HeaderFieldsTooLarge,
         Self::ServiceUnavailable,
         Self::VersionNotSupported,
@@ -68,9 +97,13 @@ impl Status {
         match self {
             Self::Ok => "OK",
             Self::BadRequest => "Bad Request",
+            Self::Forbidden => "Forbidden",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request Timeout",
+            Self::Conflict => "Conflict",
+            Self::LengthRequired => "Length Required",
+            Self::ContentTooLarge => "Content Too Large",
             Self::HeaderFieldsTooLarge => "Request Header Fields Too Large",
             Self::ServiceUnavailable => "Service Unavailable",
             Self::VersionNotSupported => "HTTP Version Not Supported",
@@ -87,7 +120,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         Ok(httparse::Status::Complete(length)) if length > HEAD_BYTES_MAX => {
             Parsed::Refused(Status::HeaderFieldsTooLarge)
         }
-        Ok(httparse::Status::Complete(_)) => understand(&request),
+        Ok(httparse::Status::Complete(length)) => understand(&request, &bytes[length..]),
         Ok(httparse::Status::Partial) if bytes.len() >= HEAD_BYTES_MAX => {
             Parsed::Refused(Status::HeaderFieldsTooLarge)
         }
@@ -98,11 +131,20 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     }
 }
 
-fn understand(request: &httparse::Request<'_, '_>) -> Parsed {
-    let head_only = match request.method {
-        Some("GET") => false,
-        Some("HEAD") => true,
+fn understand(request: &httparse::Request<'_, '_>, behind: &[u8]) -> Parsed {
+    let (head_only, is_post) = match request.method {
+        Some("GET") => (false, false),
+        Some("HEAD") => (true, false),
+        Some("POST") => (false, true),
         _ => return Parsed::Refused(Status::MethodNotAllowed),
+    };
+    let length = if is_post { body_length(request) } else { Ok(0) };
+    let body = match length {
+        Ok(length) => match behind.get(..length) {
+            Some(body) => body.to_vec(),
+            None => return Parsed::Incomplete,
+        },
+        Err(status) => return Parsed::Refused(status),
     };
     let Some(target) = request.path else { return Parsed::Refused(Status::BadRequest) };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -125,7 +167,34 @@ fn understand(request: &httparse::Request<'_, '_>) -> Parsed {
         path: path.to_owned(),
         query: query.to_owned(),
         accept,
+        is_post,
+        body,
+        peer: Peer::default(),
     })
+}
+
+/// How long the body is; chunks are not taken.
+fn body_length(request: &httparse::Request<'_, '_>) -> Result<usize, Status> {
+    let named = |name: &str| {
+        let fields: Vec<_> =
+            request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name)).collect();
+        fields
+    };
+    if !named("transfer-encoding").is_empty() {
+        return Err(Status::LengthRequired);
+    }
+    let [field] = named("content-length")[..] else {
+        let is_missing = named("content-length").is_empty();
+        return Err(if is_missing { Status::LengthRequired } else { Status::BadRequest });
+    };
+    let digits = std::str::from_utf8(field.value).map_err(|_| Status::BadRequest)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Status::BadRequest);
+    }
+    match digits.parse() {
+        Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
+        _ => Err(Status::ContentTooLarge),
+    }
 }
 
 /// A body that is made while it is sent, so that a thousand VMs need no more memory than one chunk.
@@ -177,7 +246,7 @@ impl Response {
             self.content_type
         );
         if self.status == Status::MethodNotAllowed {
-            head.push_str("Allow: GET, HEAD\r\n");
+            head.push_str("Allow: GET, HEAD, POST\r\n");
         }
         match self.body {
             Body::Text(text) => {
@@ -249,7 +318,7 @@ mod tests {
     #[test]
     fn what_is_no_request_is_refused_with_the_right_status() {
         assert_eq!(request("GET / HTTP/1.1\r\nHos"), Parsed::Incomplete);
-        assert_eq!(request("POST / HTTP/1.1\r\n\r\n"), Parsed::Refused(Status::MethodNotAllowed));
+        assert_eq!(request("DELETE / HTTP/1.1\r\n\r\n"), Parsed::Refused(Status::MethodNotAllowed));
         assert_eq!(request("GET / HTTP/3.0\r\n\r\n"), Parsed::Refused(Status::VersionNotSupported));
         assert_eq!(request("\x16\x03\x01\x02\x00"), Parsed::Refused(Status::BadRequest));
         assert_eq!(request("GET http://x/ HTTP/1.1\r\n\r\n"), Parsed::Refused(Status::BadRequest));
@@ -258,6 +327,23 @@ mod tests {
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: a\r\n".repeat(HEADERS_MAX + 1));
         assert_eq!(request(&many), Parsed::Refused(Status::HeaderFieldsTooLarge));
         assert_eq!(parse(b"GET / HTTP/1.1\r\nAccept: \xff\xfe\r\n\r\n"), Parsed::Refused(Status::BadRequest));
+    }
+
+    #[test]
+    fn a_post_has_its_whole_body_or_is_refused() {
+        let post = |fields: &str, body: &str| request(&format!("POST /x HTTP/1.1\r\n{fields}\r\n{body}"));
+        let Parsed::Request(whole) = post("Content-Length: 2\r\n", "{}") else { panic!("not understood") };
+        assert_eq!((whole.is_post, whole.body.as_slice()), (true, &b"{}"[..]));
+        assert_eq!(post("Content-Length: 2\r\n", "{"), Parsed::Incomplete);
+        for (fields, status) in [
+            ("", Status::LengthRequired),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", Status::LengthRequired),
+            ("Content-Length: 1\r\nContent-Length: 2\r\n", Status::BadRequest),
+            ("Content-Length: +1\r\n", Status::BadRequest),
+            ("Content-Length: 99999999999999999999\r\n", Status::ContentTooLarge),
+        ] {
+            assert_eq!(post(fields, ""), Parsed::Refused(status), "{fields}");
+        }
     }
 
     struct Letters(u8);

@@ -1,15 +1,21 @@
 //! What others ask over HTTP: `/metrics`, `/healthz`, `/readyz`.
 
 pub mod http;
+mod incidents;
 pub mod labels;
+pub mod ledger;
 pub mod openmetrics;
+pub mod peer;
 pub mod server;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Code, Failure};
+use crate::incidents::Desk;
+use crate::responses::Responses;
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
+use bartizan_core::ledger::Ledger;
 use bartizan_core::sampling::metrics::Scope;
 use http::{Body, Request, Response, Status};
 use log::{info, warn};
@@ -17,11 +23,11 @@ use openmetrics::{Exposition, FamilyKind, Format, write_family};
 use server::{Handler, Listener};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Where the Unix socket is when nothing else is said.
-const SOCKET_DEFAULT: &str = "/run/bartizan/metrics.sock";
+pub const SOCKET_DEFAULT: &str = "/run/bartizan/metrics.sock";
 /// A sampler that has not finished a tick for so many intervals is not ready.
 const FRESH_INTERVALS: u64 = 3;
 
@@ -31,8 +37,17 @@ pub struct State {
     fingerprint: Mutex<String>,
     reload_successful: AtomicBool,
     reload_at_ns: AtomicI64,
+    /// Generation of the configuration, and fencing token; 0 without a state folder.
+    generation: AtomicU64,
+    token: AtomicU64,
+    is_fallback: AtomicBool,
     alerts_active: [AtomicU64; 3],
     answers: [AtomicU64; Status::ALL.len()],
+    ledger: Mutex<Option<Ledger>>,
+    lines_dropped: AtomicU64,
+    /// There from when the ledger was opened, if there is one.
+    desk: OnceLock<Arc<Desk>>,
+    responses: OnceLock<Arc<Responses>>,
 }
 
 impl State {
@@ -45,9 +60,35 @@ impl State {
             fingerprint: Mutex::new(fingerprint),
             reload_successful: AtomicBool::new(true),
             reload_at_ns: AtomicI64::new(loaded_at_ns),
+            generation: AtomicU64::new(0),
+            token: AtomicU64::new(0),
+            is_fallback: AtomicBool::new(false),
             alerts_active: Default::default(),
             answers: Default::default(),
+            ledger: Mutex::default(),
+            lines_dropped: AtomicU64::new(0),
+            desk: OnceLock::new(),
+            responses: OnceLock::new(),
         }
+    }
+
+    /// What is in force in a state folder.
+    pub fn set_standing(&self, generation: u64, is_fallback: bool, token: u64) {
+        self.generation.store(generation, Relaxed);
+        self.is_fallback.store(is_fallback, Relaxed);
+        self.token.store(token, Relaxed);
+    }
+
+    /// Incidents are there.
+    pub fn has_incidents(&self, desk: Arc<Desk>) {
+        // Opened once, by the daemon: a second one would be a mistake, and changes nothing.
+        let _ = self.desk.set(desk);
+    }
+
+    /// Responses are there.
+    pub fn has_responses(&self, responses: Arc<Responses>) {
+        // As above.
+        let _ = self.responses.set(responses);
     }
 
     /// A new configuration is in force.
@@ -66,6 +107,16 @@ impl State {
     /// Alerts that fire now, of one severity.
     pub fn set_alerts_active(&self, severity: Severity, count: u64) {
         self.alerts_active[severity as usize - 1].store(count, Relaxed);
+    }
+
+    /// What is said is recorded there.
+    pub fn set_ledger(&self, ledger: Ledger) {
+        *lock(&self.ledger) = Some(ledger);
+    }
+
+    /// Lines that were not written since the start, because nobody read them.
+    pub fn set_lines_dropped(&self, count: u64) {
+        self.lines_dropped.store(count, Relaxed);
     }
 
     fn reader(&self) -> Reader {
@@ -151,6 +202,18 @@ impl State {
             "When the configuration in force was loaded, as Unix time.",
             &[(String::new(), at)],
         );
+        let token = self.token.load(Relaxed);
+        if token > 0 {
+            let number = |number: u64| [(String::new(), number.to_string())];
+            let help = "Generation of the configuration in force.";
+            family("bartizan_config_generation", Gauge, "", help, &number(self.generation.load(Relaxed)));
+            let help =
+                "Whether the last good configuration is in force because the file was wrong at the start.";
+            let is_fallback = u64::from(self.is_fallback.load(Relaxed));
+            family("bartizan_config_fallback", Gauge, "", help, &number(is_fallback));
+            let help = "Fencing token: grows each time another agent becomes the active one.";
+            family("bartizan_lease_token", Gauge, "", help, &number(token));
+        }
         let active: Vec<_> = [Severity::Info, Severity::Warning, Severity::Critical]
             .into_iter()
             .map(|severity| {
@@ -167,6 +230,14 @@ impl State {
             })
             .collect();
         family("bartizan_http_answers", Counter, "", "HTTP answers given, by status.", &answers);
+        let dropped = [(String::new(), self.lines_dropped.load(Relaxed).to_string())];
+        let help = "Lines that were not written to standard output, because nobody read them.";
+        family("bartizan_output_dropped_lines", Counter, "", help, &dropped);
+        if let Some(desk) = self.desk.get() {
+            for (name, kind, help, samples) in incidents::families(desk) {
+                family(name, kind, "", help, &samples);
+            }
+        }
         if let Some(resident) = resident_bytes() {
             family(
                 "bartizan_process_resident_memory_bytes",
@@ -176,12 +247,23 @@ impl State {
                 &[(String::new(), resident.to_string())],
             );
         }
+        if let Some(ledger) = &*lock(&self.ledger) {
+            out.push_str(&ledger::families(format, &ledger.status()));
+        }
         out
     }
 }
 
 impl Handler for State {
     fn answer(&self, request: &Request) -> Response {
+        let answered = crate::incidents::answer(self.desk.get().map(Arc::as_ref), request)
+            .or_else(|| crate::responses::answer(self.responses.get().map(Arc::as_ref), request));
+        if let Some(answered) = answered {
+            return answered;
+        }
+        if request.is_post {
+            return Response::refusal(Status::MethodNotAllowed);
+        }
         match request.path.as_str() {
             "/metrics" => self.metrics(request),
             "/healthz" => Response::text(Status::Ok, "alive\n"),

@@ -1,7 +1,7 @@
 //! One thread, one `poll`, a bounded number of connections, each with a deadline: a client that is slow, silent or
 //! hostile costs its own connection and nothing else.
 
-use super::http::{self, Outgoing, Parsed, Request, Response, Status};
+use super::http::{self, Outgoing, Parsed, Peer, Request, Response, Status};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io::{self, ErrorKind, Read, Write};
@@ -137,6 +137,16 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    /// One whose user the kernel does not tell is treated as one from outside.
+    fn peer(&self) -> Peer {
+        use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+        match self {
+            Self::Tcp(_) => Peer::Tcp,
+            Self::Unix(stream) => getsockopt(stream, PeerCredentials)
+                .map_or(Peer::Tcp, |credentials| Peer::Unix { uid: credentials.uid() }),
         }
     }
 
@@ -317,7 +327,8 @@ impl Connection {
                 head.extend_from_slice(&buffer[..count]);
                 match http::parse(head) {
                     Parsed::Incomplete => {}
-                    Parsed::Request(request) => {
+                    Parsed::Request(mut request) => {
+                        request.peer = self.socket.peer();
                         let response = handler.answer(&request);
                         self.answer(response, &request, now, handler);
                     }

@@ -66,14 +66,14 @@ pub fn write(
 fn failed(out: &mut impl Write, finding: &Finding, rules: &RuleSet, paint: Paint) -> io::Result<()> {
     let rule = rules.find(&finding.rule).map(|(_, rule)| rule);
     let severity = paint.check_severity(finding.severity, &format!("{:8}", finding.severity.name()));
-    let title = rule.map_or("a rule that cannot be used", |rule| rule.title.as_str());
+    let title = rule.map_or("a rule that cannot be used", |rule| &*rule.title);
     writeln!(out, "  {severity} {}  {}", paint.bold(&finding.rule), printable(title))?;
     for outcome in finding.outcomes.iter().filter(|outcome| outcome.verdict >= Verdict::Unknown) {
         let verdict = paint.verdict(outcome.verdict, outcome.verdict.name());
         writeln!(out, "           {} {verdict}: {}", outcome.facet.name(), printable(&outcome.reason))?;
         let mut sources: Vec<&str> = Vec::new();
         for fact in &outcome.evidence {
-            if !sources.contains(&fact.source.as_str()) {
+            if !sources.contains(&&*fact.source) {
                 sources.push(&fact.source);
             }
         }
@@ -98,7 +98,7 @@ fn failed(out: &mut impl Write, finding: &Finding, rules: &RuleSet, paint: Paint
 }
 
 fn one_line(out: &mut impl Write, finding: &Finding, rules: &RuleSet, paint: Paint) -> io::Result<()> {
-    let title = rules.find(&finding.rule).map_or("", |(_, rule)| rule.title.as_str());
+    let title = rules.find(&finding.rule).map_or("", |(_, rule)| &*rule.title);
     let subject = finding.subject.vm().map_or_else(String::new, |vm| format!(" [{}]", printable(&vm.name)));
     let reason = match finding.reason() {
         reason if reason.is_empty() => title.to_owned(),
@@ -146,6 +146,6 @@ pub fn change_line(change: &Change, paint: Paint) -> String {
     };
     let (rule, subject) = (paint.bold(&finding.rule), printable(&finding.subject.to_string()));
     let was =
-        finding.changed_from.as_ref().map_or_else(String::new, |(was, _)| format!(" (was {})", was.name()));
+        finding.changed_from.as_deref().map_or_else(String::new, |(was, _)| format!(" (was {})", was.name()));
     format!("{at} check {now}{was} {rule}, {subject}: {}", printable(&finding.reason()))
 }

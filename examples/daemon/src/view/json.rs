@@ -2,10 +2,11 @@
 
 use super::model::{Busiest, View, VmView};
 use super::units;
-use bartizan_core::alerts::{Accounting, Alert, AlertState};
+use bartizan_core::alerts::Accounting;
+pub use bartizan_core::alerts::json::alert;
 use bartizan_core::checks::board::Tally;
-use bartizan_core::checks::report::json as report;
-use bartizan_core::checks::{Change, Finding, RuleSet, Severity, Verdict};
+pub use bartizan_core::checks::report::json::change;
+use bartizan_core::checks::{Finding, Severity, Verdict};
 use bartizan_core::sampling::SourceReport;
 use bartizan_core::sampling::discovery::VmInfo;
 use serde_json::{Value, json};
@@ -106,45 +107,6 @@ pub fn vm_values(view: &VmView) -> Value {
     })
 }
 
-/// One alert.
-#[must_use]
-pub fn alert(alert: &Alert) -> Value {
-    json!({
-        "type": "alert",
-        "id": format!("{:016x}", alert.id),
-        "sequence": alert.sequence,
-        "time": units::rfc3339(alert.at_wall_ns),
-        "tick": alert.tick,
-        "state": match alert.state {
-            AlertState::Firing => "firing",
-            AlertState::Resolved => "resolved",
-        },
-        "severity": alert.severity.name(),
-        "rule": alert.rule.as_str(),
-        "scope": alert.entity.scope.name(),
-        "subject": alert.subject.as_str(),
-        "uuid": (alert.uuid != [0; 16]).then(|| units::uuid(&alert.uuid)),
-        "tenant": (!alert.tenant.is_empty()).then_some(alert.tenant.as_str()),
-        "metric": alert.metric.metric().name,
-        "observed": finite(alert.observed),
-        "expected_min": finite(alert.expected_min),
-        "expected_max": finite(alert.expected_max),
-        "message": alert.message.as_str(),
-    })
-}
-
-/// One change of a finding.
-#[must_use]
-pub fn finding(change: &Change, rules: &RuleSet) -> Value {
-    let rule = rules.find(&change.finding.rule).map(|(_, rule)| rule);
-    json!({
-        "type": "finding",
-        "sequence": change.sequence,
-        "change": change.kind.name(),
-        "finding": report::finding(&change.finding, rule),
-    })
-}
-
 /// What the first full run of the checks found, as a whole: how many findings of each verdict, and how many that
 /// nobody answers for fail, by severity.
 #[must_use]
@@ -168,11 +130,6 @@ pub fn checked(found: &[Arc<Finding>]) -> Value {
         "waived": tally.waived,
         "open": open.collect::<serde_json::Map<_, _>>(),
     })
-}
-
-/// JSON has no infinity: an end that is not there is `null`.
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
 }
 
 /// The accounts of the alerts.

@@ -1,7 +1,7 @@
 //! Numbers, times and names for people.
 
+pub use bartizan_core::sampling::discovery::identify::uuid_text as uuid;
 use bartizan_core::sampling::metrics::Unit;
-use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar;
 
 /// What stands for a value there is none of.
@@ -84,20 +84,6 @@ fn scaled(value: f64, step: f64, prefixes: &[&str]) -> String {
         2
     };
     format!("{sign}{magnitude:.places$}{}", prefixes[index])
-}
-
-/// `8-4-4-4-12`.
-#[must_use]
-pub fn uuid(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// `CLOCK_REALTIME` nanoseconds as RFC 3339 in UTC, with milliseconds.

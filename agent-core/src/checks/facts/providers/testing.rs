@@ -1,7 +1,7 @@
 //! A small recorded host and one VM on it, for tests of providers.
 
 use crate::checks::fact::{Unavailable, Value};
-use crate::checks::facts::{FactId, Facts, Gather};
+use crate::checks::facts::{Facts, Gather};
 use crate::checks::host::HostFiles;
 use crate::checks::vm::{Vm, VmId};
 use crate::config::Roots;
@@ -36,6 +36,6 @@ pub(super) fn vm() -> Vm {
 pub(super) fn fact(root: &Path, vm: &Arc<Vm>, key: &str) -> Result<Value, Unavailable> {
     let mut facts = Facts::of_host(Gather::new(HostFiles::new(Roots::below(root)), Clock::default()));
     facts.set_vms(vec![Arc::clone(vm)]);
-    let id = FactId { vm: key.starts_with("vm.").then_some(vm.id), key: key.into() };
-    facts.get(&id, Some(vm)).value.clone()
+    let place = facts.place(key.starts_with("vm.").then_some(vm.id), key);
+    facts.get(place, Some(vm)).value.clone()
 }

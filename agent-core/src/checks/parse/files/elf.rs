@@ -9,6 +9,12 @@ const SEGMENTS_MAX: u16 = 512;
 const DYNAMIC_MAX: usize = 1024;
 /// A note segment larger than this holds no build ID of ours.
 const NOTES_BYTES_MAX: usize = 64 * 1024;
+/// A table of names larger than this is not looked through.
+const STRINGS_BYTES_MAX: u64 = 32 << 20;
+/// Of a table of names, so much is in memory at a time.
+const PIECE_BYTES: usize = 16 * 1024;
+/// No name that is looked for is longer.
+const NAME_BYTES_MAX: usize = 256;
 
 /// Linking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,23 +53,51 @@ pub struct Hardening {
     pub build_id: Option<String>,
 }
 
+/// Where an executable's bytes come from: memory, or a file of which only the pieces are read that are looked at.
+pub trait Source {
+    /// Fills the buffer with what is at an offset; whether all of it was there.
+    fn fill(&self, offset: u64, buffer: &mut [u8]) -> bool;
+}
+
+/// Bytes that are in memory.
+struct Pieces<'a>(&'a [u8]);
+
+impl Source for Pieces<'_> {
+    fn fill(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let begin = usize::try_from(offset).unwrap_or(usize::MAX);
+        let there = begin.checked_add(buffer.len()).and_then(|end| self.0.get(begin..end));
+        there.map(|there| buffer.copy_from_slice(there)).is_some()
+    }
+}
+
+impl Source for std::fs::File {
+    fn fill(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset).is_ok()
+    }
+}
+
 /// The reader: width and byte order.
+#[derive(Clone, Copy)]
 struct Elf<'a> {
-    bytes: &'a [u8],
+    source: &'a dyn Source,
     wide: bool,
     big: bool,
 }
 
-impl<'a> Elf<'a> {
-    fn slice(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
-        let begin = usize::try_from(offset).ok()?;
-        self.bytes.get(begin..begin.checked_add(usize::try_from(length).ok()?)?)
+impl Elf<'_> {
+    /// So many bytes, which the caller has bounded.
+    fn bytes(&self, offset: u64, length: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        self.source.fill(offset, &mut bytes).then_some(bytes)
     }
 
     fn number(&self, offset: u64, width: u64) -> Option<u64> {
-        let bytes = self.slice(offset, width)?;
+        let mut bytes = [0; 8];
+        let bytes = &mut bytes[..usize::try_from(width).ok().filter(|width| *width <= 8)?];
         let join = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-        Some(if self.big { bytes.iter().fold(0, join) } else { bytes.iter().rev().fold(0, join) })
+        self.source
+            .fill(offset, bytes)
+            .then(|| if self.big { bytes.iter().fold(0, join) } else { bytes.iter().rev().fold(0, join) })
     }
 
     /// A field that is a word in one width and a double word in the other, at its place in each.
@@ -95,25 +129,33 @@ const PT_GNU_RELRO: u64 = 0x6474_e552;
 const EXECUTABLE: u64 = 1;
 const WRITABLE: u64 = 2;
 
-/// Reads an executable, or a prefix of it that holds what is asked for: the program headers must be within, the
-/// dynamic section and its strings should be. Both are at the beginning of most executables, but not of all: a prefix
-/// that is too short shows in `stack_protector` and `fortify`, and as an error when the dynamic section is beyond.
+/// Reads an executable that is in memory, or a prefix of it that holds what is asked for: see [`parse_from`].
 ///
 /// # Errors
 /// When it is no ELF file, or its headers lie beyond what was given.
 pub fn parse(bytes: &[u8]) -> Result<Hardening, Malformed> {
+    parse_from(&Pieces(bytes))
+}
+
+/// Reads an executable piece by piece: its headers, its dynamic section, and the names in it, of which one piece is in
+/// memory at a time. Names that are not there show in `stack_protector` and `fortify`.
+///
+/// # Errors
+/// When it is no ELF file, or its headers or its dynamic section lie beyond its end.
+pub fn parse_from(source: &dyn Source) -> Result<Hardening, Malformed> {
     const ET_DYN: u64 = 3;
     let wrong = |offset: u64, what| Malformed { offset: usize::try_from(offset).unwrap_or(usize::MAX), what };
-    let [b'\x7f', b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2), ..] = bytes else {
+    let mut magic = [0; 6];
+    source.fill(0, &mut magic);
+    let [b'\x7f', b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2)] = magic else {
         return Err(wrong(0, "no ELF file"));
     };
-    let elf = Elf { bytes, wide: *class == 2, big: *order == 2 };
+    let elf = Elf { source, wide: class == 2, big: order == 2 };
     let kind = elf.number(16, 2).ok_or(wrong(16, "e_type"))?;
     let segments = segments(&elf).map_err(|(offset, what)| wrong(offset, what))?;
     let mut found = Hardening { position_independent: kind == ET_DYN, ..Hardening::default() };
     let mut dynamic = Dynamic::default();
     for segment in &segments {
-        let content = elf.slice(segment.offset, segment.file_bytes);
         match segment.kind {
             PT_LOAD => {
                 found.writable_code |= segment.flags & (WRITABLE | EXECUTABLE) == WRITABLE | EXECUTABLE;
@@ -121,13 +163,15 @@ pub fn parse(bytes: &[u8]) -> Result<Hardening, Malformed> {
             PT_GNU_STACK => found.stack_not_executable = segment.flags & EXECUTABLE == 0,
             PT_GNU_RELRO if found.relro == Relro::None => found.relro = Relro::Partial,
             PT_INTERP => {
-                let path =
-                    content.filter(|path| path.len() <= 4096).ok_or(wrong(segment.offset, "PT_INTERP"))?;
+                let bytes = Some(segment.file_bytes).filter(|bytes| *bytes <= 4096);
+                let path = bytes.and_then(|bytes| elf.bytes(segment.offset, bytes));
+                let path = path.ok_or(wrong(segment.offset, "PT_INTERP"))?;
                 let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
                 found.interpreter = Some(String::from_utf8_lossy(path).into_owned());
             }
             PT_NOTE if found.build_id.is_none() => {
-                found.build_id = content.and_then(|notes| build_id(&elf, notes));
+                let notes = elf.bytes(segment.offset, segment.file_bytes.min(NOTES_BYTES_MAX as u64));
+                found.build_id = notes.and_then(|notes| build_id(&elf, &notes));
             }
             PT_DYNAMIC => {
                 dynamic = self::dynamic(&elf, segment).ok_or(wrong(segment.offset, "PT_DYNAMIC"))?;
@@ -141,12 +185,15 @@ pub fn parse(bytes: &[u8]) -> Result<Hardening, Malformed> {
     found.pie_flag = dynamic.pie;
     // A static executable has no dynamic strings; what it checks is not to be seen without its symbols.
     if let Some((address, length)) = dynamic.strings {
-        let strings = offset_of(&segments, address).and_then(|offset| elf.slice(offset, length));
-        found.stack_protector = strings.map(|strings| names(strings).any(|name| name == b"__stack_chk_fail"));
-        found.fortify = strings.map(|strings| {
-            names(strings)
-                .any(|name| name.starts_with(b"__") && name.ends_with(b"_chk") && name != b"__stack_chk")
+        let offset = offset_of(&segments, address).filter(|_| length <= STRINGS_BYTES_MAX);
+        let (mut stack, mut fortify) = (false, false);
+        let whole = offset.is_some_and(|offset| {
+            each_name(&elf, offset, length, &mut |name| {
+                stack |= name == b"__stack_chk_fail";
+                fortify |= name.starts_with(b"__") && name.ends_with(b"_chk") && name != b"__stack_chk";
+            })
         });
+        (found.stack_protector, found.fortify) = (whole.then_some(stack), whole.then_some(fortify));
     }
     Ok(found)
 }
@@ -202,11 +249,18 @@ fn dynamic(elf: &Elf, segment: &Segment) -> Option<Dynamic> {
     const DF_BIND_NOW: u64 = 8;
     const DF_1_NOW: u64 = 1;
     const DF_1_PIE: u64 = 0x0800_0000;
-    elf.slice(segment.offset, segment.file_bytes)?;
+    // All of it must be there, though only its beginning is looked at.
+    if segment.file_bytes > 0 {
+        elf.number(segment.offset.checked_add(segment.file_bytes - 1)?, 1)?;
+    }
     let entry_bytes = if elf.wide { 16 } else { 8 };
+    let length = segment.file_bytes.min(entry_bytes * DYNAMIC_MAX as u64);
+    let entries = elf.bytes(segment.offset, length)?;
+    let table = Pieces(&entries);
+    let elf = Elf { source: &table, ..*elf };
     let (mut found, mut address, mut length) = (Dynamic::default(), None, None);
     for index in (0..segment.file_bytes / entry_bytes).take(DYNAMIC_MAX) {
-        let base = segment.offset + index * entry_bytes;
+        let base = index * entry_bytes;
         let (tag, value) = (elf.address(base, 0, 0)?, elf.address(base, 4, 8)?);
         match tag {
             0 => break,
@@ -225,20 +279,45 @@ fn dynamic(elf: &Elf, segment: &Segment) -> Option<Dynamic> {
     Some(found)
 }
 
-fn names(strings: &[u8]) -> impl Iterator<Item = &[u8]> {
-    strings.split(|byte| *byte == 0)
+/// Every name of a table of strings, a piece at a time; whether all of the table was there. Of a name that is longer
+/// than any that is looked for, the beginning is given.
+fn each_name(elf: &Elf, offset: u64, length: u64, visit: &mut dyn FnMut(&[u8])) -> bool {
+    let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(length).unwrap_or(PIECE_BYTES))];
+    let mut name = Vec::new();
+    let mut at = 0;
+    while at < length {
+        let count = usize::try_from(length - at).map_or(piece.len(), |left| left.min(piece.len()));
+        let piece = &mut piece[..count];
+        if !offset.checked_add(at).is_some_and(|from| elf.source.fill(from, piece)) {
+            return false;
+        }
+        for (index, part) in piece.split(|byte| *byte == 0).enumerate() {
+            if index > 0 {
+                visit(&name);
+                name.clear();
+            }
+            name.extend(part.iter().take(NAME_BYTES_MAX.saturating_sub(name.len())));
+        }
+        at += count as u64;
+    }
+    visit(&name);
+    true
 }
 
 fn build_id(elf: &Elf, notes: &[u8]) -> Option<String> {
     const NT_GNU_BUILD_ID: u64 = 3;
-    let notes = Elf { bytes: notes.get(..NOTES_BYTES_MAX).unwrap_or(notes), ..*elf };
+    let table = Pieces(notes);
+    let notes = Elf { source: &table, ..*elf };
     let mut at = 0_u64;
     loop {
         let (name_bytes, content_bytes) = (notes.number(at, 4)?, notes.number(at + 4, 4)?);
         let kind = notes.number(at + 8, 4)?;
-        let name = notes.slice(at + 12, name_bytes)?;
+        if name_bytes > NOTES_BYTES_MAX as u64 || content_bytes > NOTES_BYTES_MAX as u64 {
+            return None;
+        }
+        let name = notes.bytes(at + 12, name_bytes)?;
         let content_at = at + 12 + name_bytes.next_multiple_of(4);
-        let content = notes.slice(content_at, content_bytes)?;
+        let content = notes.bytes(content_at, content_bytes)?;
         if kind == NT_GNU_BUILD_ID && name == b"GNU\0" && content.len() <= 64 {
             use std::fmt::Write;
             let mut digits = String::with_capacity(2 * content.len());
@@ -332,8 +411,21 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_wherever_the_pieces_end() {
+        let filler = "\0some_function".repeat(PIECE_BYTES / 14 - 8);
+        for shift in 0..200 {
+            let names = format!("{filler}\0{}\0__stack_chk_fail\0__memcpy_chk\0x\0", "y".repeat(shift));
+            let found =
+                parse(&executable(3, &[(1, 5), (2, 6)], &[], names.as_bytes())).expect("an executable");
+            assert_eq!((found.stack_protector, found.fortify), (Some(true), Some(true)), "{shift}");
+        }
+    }
+
+    #[test]
     fn this_test_is_an_executable() {
-        let own = parse(&std::fs::read("/proc/self/exe").expect("itself")).expect("an executable");
+        let file = std::fs::File::open("/proc/self/exe").expect("itself");
+        let own = parse_from(&file).expect("an executable");
+        assert_eq!(Ok(&own), parse(&std::fs::read("/proc/self/exe").expect("itself")).as_ref());
         assert!(own.position_independent && own.stack_not_executable && !own.writable_code);
         assert_eq!(own.relro, Relro::Full);
         assert!(own.interpreter.is_some());

@@ -66,22 +66,33 @@ impl Mapping {
     /// not say which memory a guest has; a large heap looks the same.
     #[must_use]
     pub fn looks_like_guest_ram(&self, bytes_min: u64) -> bool {
-        const MEMORY_FILES: [&str; 5] =
-            ["/memfd:", "/dev/shm/", "/dev/zero", "/dev/hugepages", "/anon_hugepage"];
-        let kind = match self.path.as_deref() {
-            None => true,
-            Some(path) if path.starts_with("[anon") => true,
-            Some(path) if path.starts_with('[') => false,
-            Some(path) if MEMORY_FILES.iter().any(|prefix| path.starts_with(prefix)) => true,
-            Some(path) if path.starts_with("/dev/") || path.starts_with("anon_inode:") => false,
-            Some(_) => self.shared || self.flags.is_some_and(|flags| flags.huge_tlb),
-        };
+        let huge_tlb = self.flags.is_some_and(|flags| flags.huge_tlb);
         let device_memory = self.flags.is_some_and(|flags| flags.device_memory);
-        kind && self.readable
+        self.may_be_guest_ram(bytes_min) && !device_memory && self.is_memory().unwrap_or(huge_tlb)
+    }
+
+    /// Whether it looks like a guest's RAM for some flags of `smaps`.
+    #[must_use]
+    pub fn may_be_guest_ram(&self, bytes_min: u64) -> bool {
+        self.is_memory() != Some(false)
+            && self.readable
             && self.writable
             && !self.executable
-            && !device_memory
             && self.bytes() >= bytes_min
+    }
+
+    /// Whether its file, if it has one, stands for memory; `None` when only the flags tell.
+    fn is_memory(&self) -> Option<bool> {
+        const MEMORY_FILES: [&str; 5] =
+            ["/memfd:", "/dev/shm/", "/dev/zero", "/dev/hugepages", "/anon_hugepage"];
+        match self.path.as_deref() {
+            None => Some(true),
+            Some(path) if path.starts_with("[anon") => Some(true),
+            Some(path) if path.starts_with('[') => Some(false),
+            Some(path) if MEMORY_FILES.iter().any(|prefix| path.starts_with(prefix)) => Some(true),
+            Some(path) if path.starts_with("/dev/") || path.starts_with("anon_inode:") => Some(false),
+            Some(_) => self.shared.then_some(true),
+        }
     }
 
     /// What identifies the memory behind a shared mapping, equal in all processes that map it: device and inode.
@@ -224,11 +235,16 @@ fn mapping(line: &[u8]) -> Result<Mapping, &'static str> {
         offset,
         device,
         inode,
-        // The kernel escapes line feeds only.
-        path: (!path.is_empty()).then(|| text(path).replace("\\012", "\n")),
+        path: (!path.is_empty()).then(|| name(path)),
         deleted,
         flags: None,
     })
+}
+
+/// The kernel escapes line feeds only.
+fn name(path: &[u8]) -> String {
+    let name = text(path);
+    if name.contains('\\') { name.replace("\\012", "\n") } else { name }
 }
 
 #[cfg(test)]

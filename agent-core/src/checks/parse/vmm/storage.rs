@@ -164,7 +164,7 @@ impl Drive {
             let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
             (!pairs.is_empty()).then(|| pairs.join(","))
         });
-        let throttles = ["throttling.", "bps", "iops"];
+        let throttles = ["throttling.", "throttle-group", "bps", "iops"];
         Self {
             option: option.to_owned(),
             id: None,

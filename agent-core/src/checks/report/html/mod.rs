@@ -87,7 +87,7 @@ impl<'a> Report<'a> {
     }
 
     fn title(&self, finding: &Finding) -> &'a str {
-        self.rules.find(&finding.rule).map_or("A rule or waiver is broken", |(_, rule)| rule.title.as_str())
+        self.rules.find(&finding.rule).map_or("A rule or waiver is broken", |(_, rule)| &*rule.title)
     }
 }
 

@@ -122,7 +122,7 @@ fn article(out: &mut String, report: &Report<'_>, finding: &Finding) -> fmt::Res
         out.write_str("</details>\n")?;
     }
     out.write_str("<p class=\"life\">")?;
-    if let Some((verdict, observed)) = &finding.changed_from {
+    if let Some((verdict, observed)) = finding.changed_from.as_deref() {
         write!(
             out,
             "Changed {} from {}: {}. ",
@@ -173,7 +173,7 @@ fn fact_row(out: &mut String, fact: &Fact) -> fmt::Result {
         Err(why) => write!(out, "<em>{}</em>", Text(&why.to_string()))?,
     }
     // What says no more than the value is left out.
-    if !fact.raw.is_empty() && fact.raw != fact.shown() {
+    if !fact.raw.is_empty() && *fact.raw != *fact.shown() {
         write!(out, "<pre>{}</pre>", Text(&fact.raw))?;
     }
     writeln!(

@@ -67,9 +67,12 @@ fn findings(hostile: &str) -> (Vec<Arc<Finding>>, RuleSet) {
             findings.push(judge(rule, &facts, &subject, 0).finding);
         }
     }
-    findings[0].changed_from = Some((Verdict::Pass, hostile.to_owned()));
-    findings[3].waived =
-        Some(Waived { owner: hostile.to_owned(), reason: hostile.to_owned(), expires: hostile.to_owned() });
+    findings[0].changed_from = Some(Box::new((Verdict::Pass, hostile.to_owned())));
+    findings[3].waived = Some(Box::new(Waived {
+        owner: hostile.to_owned(),
+        reason: hostile.to_owned(),
+        expires: hostile.to_owned(),
+    }));
     (findings.into_iter().map(Arc::new).collect(), rules)
 }
 

@@ -104,6 +104,24 @@ pub fn vcpu_index(kind: VmmKind, thread: &str) -> Option<u32> {
     }
 }
 
+/// The usual form of a UUID, `8-4-4-4-12`; empty for one of zeros, which names nothing.
+#[must_use]
+pub fn uuid_text(bytes: &[u8; 16]) -> String {
+    use std::fmt::Write;
+    if *bytes == [0; 16] {
+        return String::new();
+    }
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// A UUID in its usual form, or as 32 digits.
 #[must_use]
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {

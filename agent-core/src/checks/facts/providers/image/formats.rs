@@ -1,8 +1,6 @@
 //! What a VMM was told of its images: in which format it opened each. Told, because a guest writes the first bytes of a
 //! raw image and could make them look like anything.
 
-use super::each;
-use crate::checks::fact::Found;
 use crate::checks::facts::Gather;
 use crate::checks::parse::vmm::{cloud_hypervisor, qemu};
 use crate::checks::vm::Vm;
@@ -24,7 +22,6 @@ pub(super) enum Format {
 #[derive(Default)]
 pub(super) struct Told {
     formats: HashMap<String, Format>,
-    limited: HashMap<String, bool>,
     /// Images that others may write at the same time, as the VMM was told.
     shareable: HashSet<String>,
 }
@@ -76,8 +73,6 @@ fn of_qemu(arguments: &[String]) -> Told {
             let format = above.map_or(&drive.format, |above| &above.format);
             let format = format.clone().map_or(Format::Probed, Format::Told);
             told.formats.insert(path.clone(), format);
-            let limited = drive.throttled || above.is_some_and(|above| above.throttled);
-            told.limited.insert(path.clone(), limited);
             let above_shared = above.is_some_and(|above| above.shared || share_rw(&above.id));
             if drive.shared || share_rw(&drive.id) || above_shared {
                 told.shareable.insert(path.clone());
@@ -91,19 +86,9 @@ fn of_cloud_hypervisor(arguments: &[String]) -> Told {
     let mut told = Told::default();
     for disk in cloud_hypervisor::parse(arguments).disks {
         let Some(path) = disk.path else { continue };
-        told.formats.insert(path.clone(), disk.format.map_or(Format::Probed, Format::Told));
-        told.limited.insert(path, disk.limited);
+        told.formats.insert(path, disk.format.map_or(Format::Probed, Format::Told));
     }
     told
-}
-
-pub(super) fn limited(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
-    let told = told(gather, vm);
-    let mut found = each(gather, vm, |image| {
-        Ok(told.limited.get(&image.path).map(|limited| if *limited { "yes" } else { "no" }.to_owned()))
-    });
-    found.source = vm.proc("cmdline");
-    found
 }
 
 #[cfg(test)]
@@ -122,7 +107,7 @@ mod tests {
             "-device",
             "virtio-blk-pci,drive=a,share-rw=on",
             "-drive",
-            "file=/b.img,format=qcow2,bps=5",
+            "file=/b.img,format=qcow2",
             "-drive",
             "file=/c.img",
             "-blockdev",
@@ -140,6 +125,5 @@ mod tests {
         );
         assert!(!qcow2("/nowhere"), "an image that was added later is not looked into");
         assert!(told.is_shareable("/a.img") && !told.is_shareable("/b.img"));
-        assert_eq!((told.limited["/a.img"], told.limited["/b.img"]), (false, true));
     }
 }

@@ -49,11 +49,6 @@ pub const PROVIDERS: &[Provider] = &[
     ),
     of_vm("vm.images-encrypted", "what encrypts each image: luks, dm-crypt, no", host_use::encrypted),
     of_vm(
-        "vm.images-limited",
-        "images whose bytes a second or operations are limited by the VMM: yes or no",
-        formats::limited,
-    ),
-    of_vm(
         "vm.backing-places",
         "where each backing or data file of its images is: pool, outside, remote",
         chain::places,

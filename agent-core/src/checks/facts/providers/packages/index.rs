@@ -13,7 +13,7 @@ const DNF: &str = "/var/cache/dnf";
 /// Bytes of one index, unpacked.
 const INDEX_BYTES_MAX: u64 = 256 << 20;
 /// Bytes that are held at once; a package's stanza is a few hundred.
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 32 << 10;
 const STANZA_BYTES_MAX: usize = 2 << 20;
 
 /// `updates.index-fresh:HOURS`
@@ -119,22 +119,30 @@ pub(super) fn packages(
         Ok(File::from(gather.host().open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?))
     };
     match path.rsplit_once("_Packages").map_or("", |(_, ending)| ending) {
-        "" => pieces(file()?, visit),
-        ".gz" => pieces(flate2::read::MultiGzDecoder::new(file()?), visit),
-        ".lz4" => pieces(super::lz4::Frames::new(file()?), visit),
+        "" => pieces(file()?, INDEX_BYTES_MAX, visit),
+        ".gz" => pieces(flate2::read::MultiGzDecoder::new(file()?), INDEX_BYTES_MAX, visit),
+        ".lz4" => pieces(super::lz4::Frames::new(file()?), INDEX_BYTES_MAX, visit),
         other => Err(Unavailable::NotExposed(format!(
             "{path}: {other} is not unpacked; `apt-get indextargets` lists others"
         ))),
     }
 }
 
-fn pieces(source: impl Read, visit: &mut dyn FnMut(&Package<'_>)) -> Result<(), Unavailable> {
-    let mut source = source.take(INDEX_BYTES_MAX);
-    let mut held: Vec<u8> = Vec::with_capacity(PIECE_BYTES);
+/// Shows every package of a source of stanzas, a piece at a time.
+///
+/// # Errors
+/// When it cannot be read, is no list of packages, or is longer than it may be.
+pub(super) fn pieces(
+    source: impl Read,
+    bytes_max: u64,
+    visit: &mut dyn FnMut(&Package<'_>),
+) -> Result<(), Unavailable> {
+    let mut source = source.take(bytes_max.saturating_add(1));
+    let mut held: Vec<u8> = Vec::with_capacity(2 * PIECE_BYTES);
     loop {
         let before = held.len();
         let read = (&mut source).take(PIECE_BYTES as u64).read_to_end(&mut held);
-        read.map_err(|error| Unavailable::Failed(format!("an index that cannot be unpacked: {error}")))?;
+        read.map_err(|error| Unavailable::Failed(format!("packages that cannot be read: {error}")))?;
         let last = held.len() == before;
         // Up to the last empty line the packages are whole.
         let end =
@@ -145,7 +153,7 @@ fn pieces(source: impl Read, visit: &mut dyn FnMut(&Package<'_>)) -> Result<(), 
         held.drain(..end);
         if last {
             return if source.limit() == 0 {
-                Err(Unavailable::TooMuch("an index of more than 256 MiB".to_owned()))
+                Err(Unavailable::TooMuch(format!("more than {bytes_max} bytes of packages")))
             } else {
                 Ok(())
             };

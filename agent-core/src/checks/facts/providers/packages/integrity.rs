@@ -4,7 +4,6 @@ use crate::checks::fact::{Found, Unavailable, Value};
 use crate::checks::facts::Gather;
 use crate::checks::host::Meta;
 use md5::{Digest, Md5};
-use nix::fcntl::OFlag;
 use std::fs::File;
 use std::io::Read;
 
@@ -31,6 +30,7 @@ const PACKAGES: [&str; 14] = [
 /// What a host may be told to leave out when packages are unpacked.
 const LEFT_OUT: [&str; 5] =
     ["usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/"];
+const PIECE_BYTES: usize = 64 << 10;
 /// Bytes that one look reads; files that nobody touched since they were unpacked are not read.
 const BYTES_PER_LOOK: u64 = 64 << 20;
 
@@ -39,15 +39,16 @@ struct Sum(Option<String>);
 
 /// `packages.changed`
 pub(super) fn changed(gather: &Gather, _: &str) -> Found {
-    let names = match gather.names(INFO) {
+    let names = match gather.names(INFO, ".md5sums") {
         Ok(names) => names,
         Err(Unavailable::Absent) => {
             let why = "the host's packages are not dpkg's".to_owned();
-            return Found::unavailable(Unavailable::NotExposed(why), INFO);
+            let why = super::dpkg::of_rpm(gather).unwrap_or(Unavailable::NotExposed(why));
+            return Found::unavailable(why, INFO);
         }
         Err(why) => return Found::unavailable(why, INFO),
     };
-    let packages = names.iter().filter_map(|name| name.strip_suffix(".md5sums"));
+    let packages = names.iter().map(|name| &**name);
     let packages: Vec<&str> =
         packages.filter(|name| PACKAGES.iter().any(|begin| name.starts_with(begin))).collect();
     if packages.is_empty() {
@@ -105,6 +106,19 @@ fn look(
     Ok(())
 }
 
+/// The MD5 of a file, in hexadecimal digits, as `md5sums` has it. It is read a piece at a time: programs are large.
+pub(in super::super) fn md5_of(mut file: File) -> std::io::Result<String> {
+    let mut md5 = Md5::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            count => md5.update(&piece[..count]),
+        }
+    }
+    Ok(hex(&md5.finalize()))
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -127,17 +141,9 @@ fn digest(gather: &Gather, path: &str, meta: &Meta, left: &mut u64) -> Result<Op
             return Ok(Sum(None));
         }
         *left -= meta.size;
-        let mut file = File::from(gather.host().open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
-        let mut md5 = Md5::new();
-        let mut piece = vec![0; 64 << 10];
-        loop {
-            match file.read(&mut piece) {
-                Ok(0) => break,
-                Ok(count) => md5.update(&piece[..count]),
-                Err(error) => return Err(Unavailable::Failed(format!("{path}: {error}"))),
-            }
-        }
-        Ok(Sum(Some(hex(&md5.finalize()))))
+        let (file, _) = gather.host().open_file(path)?;
+        let sum = md5_of(file).map_err(|error| Unavailable::Failed(format!("{path}: {error}")))?;
+        Ok(Sum(Some(sum)))
     });
     match &*known {
         Ok(Sum(Some(sum))) => Ok(Some(sum.clone())),

@@ -9,6 +9,9 @@ mod support;
 mod trust;
 mod updates;
 
+pub(super) use dpkg::of_rpm;
+pub(super) use integrity::md5_of;
+
 use super::{Provider, Read, Refresh};
 
 const fn host(

@@ -1,5 +1,6 @@
 //! The program that runs a VM: which it is, who could put another in its place, and how it was built.
 
+use super::super::packages::{md5_of, of_rpm};
 use super::namespaces::behind;
 use super::of_process;
 use crate::checks::fact::{Found, Unavailable};
@@ -7,14 +8,14 @@ use crate::checks::facts::Gather;
 use crate::checks::host::Meta;
 use crate::checks::parse::files::elf::{self, Hardening, Relro};
 use crate::checks::vm::Vm;
-use md5::{Digest, Md5};
-use std::fmt::Write;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
 /// More than any VMM's program takes.
-const PROGRAM_BYTES_MAX: usize = 256 << 20;
+const PROGRAM_BYTES_MAX: u64 = 256 << 20;
 const INFO: &str = "/var/lib/dpkg/info";
-const SUMS_BYTES_MAX: usize = 16 << 20;
+const SUMS_BYTES_MAX: u64 = 16 << 20;
 /// Names in the environment that make the loader take in other code.
 const LOADER: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"];
 
@@ -143,13 +144,12 @@ pub(super) fn package(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         return Found::value("intact", source)
             .with_raw(&format!("{} did not change since {package} was unpacked", program.path));
     }
-    let digest = gather.document::<Sum>(&program.path, PROGRAM_BYTES_MAX, |bytes| {
-        let digest = Md5::digest(bytes);
-        Ok(Sum(digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })))
+    if program.meta.is_some_and(|meta| meta.size > PROGRAM_BYTES_MAX) {
+        let why = format!("{} is larger than {PROGRAM_BYTES_MAX} bytes", program.path);
+        return Found::unavailable(Unavailable::TooMuch(why), &program.path);
+    }
+    let digest = gather.looked_through(&program.path, |file| {
+        md5_of(file).map(Sum).map_err(|error| Unavailable::Failed(format!("{}: {error}", program.path)))
     });
     match digest {
         Ok(digest) => {
@@ -170,27 +170,44 @@ struct Listed(Result<Option<(String, String)>, Unavailable>);
 fn listed(gather: &Gather, path: &str) -> Result<Option<(String, String)>, Unavailable> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let word = name.split(['-', '_', '.']).next().unwrap_or(name);
-    let lists = match gather.names(INFO) {
+    let lists = match gather.names(INFO, ".md5sums") {
         Ok(lists) => lists,
         Err(Unavailable::Absent) => {
-            return Err(Unavailable::NotExposed("this host has no dpkg database".to_owned()));
+            let why = Unavailable::NotExposed("this host has no dpkg database".to_owned());
+            return Err(of_rpm(gather).unwrap_or(why));
         }
         Err(why) => return Err(why),
     };
     // Before /usr was merged, `/usr/bin` and `/bin` were two places, and lists may still say either.
     let inside = path.trim_start_matches('/');
     let inside = [inside, inside.strip_prefix("usr/").unwrap_or(inside)];
-    let packages = lists.iter().filter_map(|list| list.strip_suffix(".md5sums"));
-    for package in packages.filter(|package| package.contains(word)) {
-        let content = gather.read(&format!("{INFO}/{package}.md5sums"), SUMS_BYTES_MAX)?;
-        let text = String::from_utf8_lossy(&content.bytes);
-        let found = text.lines().find_map(|line| {
-            let (sum, file) = line.split_once("  ")?;
-            inside.contains(&file).then(|| sum.to_owned())
-        });
-        if let Some(sum) = found {
-            return Ok(Some((package.to_owned(), sum)));
+    for package in lists.iter().filter(|package| package.contains(word)) {
+        let list = format!("{INFO}/{package}.md5sums");
+        gather.note(&list);
+        let (file, _) = gather.host().open_file(&list)?;
+        let sum = sum_of(file, inside).map_err(|error| Unavailable::Failed(format!("{list}: {error}")))?;
+        if let Some(sum) = sum {
+            return Ok(Some((package.to_string(), sum)));
         }
+    }
+    Ok(None)
+}
+
+/// The sum of a file in a list of sums, of which a line is in memory at a time: some packages have megabytes of them.
+fn sum_of(list: File, wanted: [&str; 2]) -> std::io::Result<Option<String>> {
+    let mut lines = BufReader::new(list.take(SUMS_BYTES_MAX));
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let text = std::str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
+        if let Some((sum, file)) = text.split_once("  ")
+            && wanted.contains(&file)
+        {
+            return Ok(Some(sum.to_owned()));
+        }
+        line.clear();
+    }
+    if lines.get_ref().limit() == 0 {
+        return Err(std::io::Error::other(format!("is longer than {SUMS_BYTES_MAX} bytes")));
     }
     Ok(None)
 }
@@ -205,8 +222,8 @@ pub(super) fn built(gather: &Gather, vm: &Arc<Vm>, what: &str) -> Found {
     if !program.on_host {
         return Found::unavailable(off_host(), &program.path);
     }
-    let built = gather.document::<Hardening>(&program.path, PROGRAM_BYTES_MAX, |bytes| {
-        elf::parse(bytes).map_err(|error| Unavailable::Malformed(error.to_string()))
+    let built = gather.looked_through::<Hardening>(&program.path, |file| {
+        elf::parse_from(&file).map_err(|error| Unavailable::Malformed(error.to_string()))
     });
     let built = match built {
         Ok(built) => built,

@@ -19,7 +19,8 @@ const RAM_BYTES_MIN: u64 = 1 << 20;
 const WALKED_KIB_MAX: u64 = 4 << 20;
 /// Bytes of `maps` or `smaps` that are read.
 const MAPS_BYTES_MAX: u64 = 32 << 20;
-const PIECE_BYTES: usize = 64 << 10;
+/// The kernel gives a page at a time of these files, whatever it is asked for.
+const PIECE_BYTES: usize = 4 << 10;
 /// Where files stand that are memory.
 const MEMORY_PLACES: [&str; 4] = ["/dev/shm/", "/dev/hugepages", "/run/", "/mnt/huge"];
 
@@ -32,6 +33,8 @@ pub(super) struct Maps {
     shared: BTreeMap<Memory, Mapping>,
     /// Code that runs although its file is deleted or was replaced.
     stale_code: BTreeSet<String>,
+    /// Where the largest mapping is that may be guest memory, and its bytes: the first of several.
+    largest: Option<(u64, u64)>,
 }
 
 /// The mappings of a VM's process. Read once a round.
@@ -39,6 +42,11 @@ pub(super) fn all(gather: &Gather, vm: &Arc<Vm>) -> Arc<Result<Maps, Unavailable
     gather.memo(&vm.proc("maps"), |gather| {
         let mut found = Maps::default();
         let read = each(gather, &vm.proc("maps"), &mut |mapping| {
+            if mapping.may_be_guest_ram(RAM_BYTES_MIN)
+                && found.largest.is_none_or(|(_, bytes)| bytes < mapping.bytes())
+            {
+                found.largest = Some((mapping.start, mapping.bytes()));
+            }
             if mapping.looks_like_guest_ram(RAM_BYTES_MIN)
                 && let Some(memory) = mapping.shared_memory()
             {
@@ -50,6 +58,7 @@ pub(super) fn all(gather: &Gather, vm: &Arc<Vm>) -> Arc<Result<Maps, Unavailable
             {
                 found.stale_code.insert(path);
             }
+            true
         });
         of_process(gather, vm, read.map(|()| found))
     })
@@ -138,6 +147,7 @@ fn everybody(gather: &Gather) -> Arc<Result<HashMap<Memory, BTreeSet<i32>>, Unav
                 {
                     users.insert(pid);
                 }
+                true
             });
             match read {
                 // One that ended meanwhile, or a kernel thread.
@@ -193,13 +203,18 @@ pub(super) fn dumped(gather: &Gather, vm: &Arc<Vm>, _: &str) -> Found {
         Ok(_) => {}
         Err(why) => return Found::unavailable(why, source),
     }
+    // For each mapping that is looked at here the kernel walks its pages: nothing is, behind the one that counts.
+    let last = all(gather, vm).as_ref().as_ref().ok().and_then(|maps| maps.largest);
     let mut largest: Option<Mapping> = None;
     let read = each(gather, &source, &mut |mapping| {
+        let place = (mapping.start, mapping.bytes());
         if mapping.looks_like_guest_ram(RAM_BYTES_MIN)
             && largest.as_ref().is_none_or(|known| known.bytes() < mapping.bytes())
         {
             largest = Some(mapping);
+            return last != Some(place);
         }
+        true
     });
     if let Err(why) = of_process(gather, vm, read) {
         return Found::unavailable(why, source);
@@ -222,18 +237,22 @@ fn resident_kib(gather: &Gather, vm: &Vm) -> Result<u64, Unavailable> {
     kib.ok_or_else(|| Unavailable::Malformed(format!("{path} has no VmRSS")))
 }
 
-/// Every mapping of `maps` or `smaps`, a piece at a time.
-fn each(gather: &Gather, path: &str, visit: &mut dyn FnMut(Mapping)) -> Result<(), Unavailable> {
+/// Every mapping of `maps` or `smaps`, a piece at a time, for as long as it is told to go on.
+fn each(gather: &Gather, path: &str, visit: &mut dyn FnMut(Mapping) -> bool) -> Result<(), Unavailable> {
     let fd = gather.host().open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
     let mut file = File::from(fd).take(MAPS_BYTES_MAX);
     let mut reader = maps::Reader::default();
-    let mut piece = vec![0; PIECE_BYTES];
+    let mut piece = [0; PIECE_BYTES];
     let malformed =
         |error: crate::checks::parse::proc::Malformed| Unavailable::Malformed(format!("{path}: {error}"));
-    loop {
+    let mut go_on = true;
+    while go_on {
         match file.read(&mut piece) {
             Ok(0) => break,
-            Ok(length) => reader.push(&piece[..length], visit).map_err(malformed)?,
+            Ok(length) => {
+                let mut visit = |mapping| go_on = go_on && visit(mapping);
+                reader.push(&piece[..length], &mut visit).map_err(malformed)?;
+            }
             Err(error) => {
                 let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
                 return Err(crate::checks::host::why(errno, path));
@@ -243,7 +262,14 @@ fn each(gather: &Gather, path: &str, visit: &mut dyn FnMut(Mapping)) -> Result<(
     if file.limit() == 0 {
         return Err(Unavailable::TooMuch(format!("{path} is longer than {MAPS_BYTES_MAX} bytes")));
     }
-    reader.finish(visit).map_err(malformed)
+    if !go_on {
+        return Ok(());
+    }
+    reader
+        .finish(&mut |mapping| {
+            visit(mapping);
+        })
+        .map_err(malformed)
 }
 
 /// Whether a file stands for memory rather than for a disk.
@@ -311,5 +337,14 @@ mod tests {
         assert_eq!(value("dd", "100"), Ok("no".into()));
         assert_eq!(value("sd", "100"), Ok("yes".into()));
         assert!(matches!(value("dd", "99999999"), Err(Unavailable::TooMuch(_))));
+        // Nothing is read behind the mapping that counts, and a smaller one before it is not taken for it.
+        let small = "7f1c00000000-7f1c00200000 rw-p 0 00:00 0\nVmFlags: rd wr\n";
+        let behind = "7f2000000000-7f2000200000 rw-p 0 00:00 0\nVmFlags: rd wr\njunk\n".repeat(200);
+        host.file("proc/100/smaps", format!("{small}{RAM}VmFlags: rd wr dd\n{behind}"));
+        host.file("proc/100/status", "VmRSS:\t 100 kB\n");
+        assert!(matches!(dumped(&host.gather(&[]), &vm(100), "").value, Err(Unavailable::Malformed(_))));
+        let behind = behind.replacen("junk\n", "", 100);
+        host.file("proc/100/smaps", format!("{small}{RAM}VmFlags: rd wr dd\n{behind}"));
+        assert_eq!(dumped(&host.gather(&[]), &vm(100), "").value, Ok("no".into()));
     }
 }

@@ -8,6 +8,7 @@ use crate::checks::facts::Gather;
 use crate::checks::parse::etc::libvirt_conf::LibvirtConf;
 use crate::checks::parse::vmm::domain_xml::{self, Domain, SecurityLabel};
 use crate::checks::vm::Vm;
+use crate::sampling::discovery::identify::uuid_text;
 use std::sync::Arc;
 
 /// Bytes of `qemu.conf`: as installed it has some 40 KiB of comments.
@@ -112,7 +113,7 @@ fn definition(gather: &Gather, vm: &Vm, path: &str) -> Result<Arc<Domain>, Unava
         domain_xml::parse(bytes).map_err(|wrong| Unavailable::Malformed(format!("{path}: {wrong}")))
     };
     let domain = gather.document(path, domain_xml::BYTES_MAX, parse)?;
-    let uuid = domain.uuid.map(crate::checks::vm::uuid).unwrap_or_default();
+    let uuid = domain.uuid.as_ref().map(uuid_text).unwrap_or_default();
     if !vm.uuid.is_empty() && !uuid.is_empty() && vm.uuid != uuid {
         // Another VM was defined under this one's name while it ran.
         return Err(Unavailable::Malformed(format!(

@@ -7,6 +7,7 @@ use crate::checks::fact::{Found, Unavailable};
 use crate::checks::facts::Gather;
 use crate::checks::facts::providers::sockets::own_view;
 use crate::checks::parse::vmm::firecracker::RateLimiter;
+use crate::checks::parse::vmm::storage::Drive;
 use crate::checks::vm::Vm;
 use crate::sys::route::{self, Qdisc};
 use std::sync::Arc;
@@ -58,10 +59,8 @@ fn asked_disks(asked: &Asked) -> Result<Vec<(String, bool)>, Unavailable> {
             let images = qemu.drives.iter().filter(|drive| drive.path.is_some());
             // Firmware is no disk.
             let disks = images.filter(|drive| drive.interface.as_deref() != Some("pflash"));
-            let name = |drive: &crate::checks::parse::vmm::storage::Drive| {
-                drive.id.clone().or_else(|| drive.path.clone()).unwrap_or_default()
-            };
-            disks.map(|drive| (name(drive), drive.throttled)).collect()
+            let name = |drive: &Drive| drive.id.clone().or_else(|| drive.path.clone()).unwrap_or_default();
+            disks.map(|drive| (name(drive), is_throttled(&qemu.drives, drive))).collect()
         }
         Options::Firecracker(_, config) => {
             let config = config.as_ref().as_ref().map_err(Clone::clone)?;
@@ -72,6 +71,22 @@ fn asked_disks(asked: &Asked) -> Result<Vec<(String, bool)>, Unavailable> {
             ch.disks.iter().map(|disk| (disk.path.clone().unwrap_or_default(), disk.limited)).collect()
         }
     })
+}
+
+/// Whether a node of QEMU's, or one on top of it, has a throttle.
+fn is_throttled<'d>(all: &'d [Drive], mut node: &'d Drive) -> bool {
+    /// Nodes on top of each other; QEMU has a handful.
+    const HEIGHT_MAX: usize = 32;
+    for _ in 0..HEIGHT_MAX {
+        if node.throttled {
+            return true;
+        }
+        match all.iter().find(|above| above.below.is_some() && above.below == node.id) {
+            Some(above) => node = above,
+            None => break,
+        }
+    }
+    false
 }
 
 /// Whether `io.max` of the VM's cgroup, or of one above it, holds any limit. (cgroup v2; without one there is none.)
@@ -166,12 +181,27 @@ fn limits_rate(qdisc: &Qdisc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::parse::vmm::qemu;
 
     #[test]
     fn a_cgroup_that_limits_nothing_says_max() {
         assert!(limits_something("8:16 rbps=2097152 wbps=max riops=max wiops=max\n"));
         assert!(!limits_something("8:16 rbps=max wbps=max riops=max wiops=max\n"));
         assert!(!limits_something(""));
+    }
+
+    #[test]
+    fn a_throttle_on_top_of_a_file_holds_its_disk_back() {
+        let node = |text: &str| ["-blockdev".to_owned(), text.to_owned()];
+        let file = node(r#"{"driver":"file","filename":"/a.img","node-name":"s"}"#);
+        let disk = |top: &str| {
+            let qemu = qemu::parse(&[file.clone(), node(top)].concat());
+            let own = qemu.drives.iter().find(|drive| drive.path.is_some()).expect("a file");
+            is_throttled(&qemu.drives, own)
+        };
+        assert!(disk(r#"{"driver":"throttle","throttle-group":"g","file":"s","node-name":"t"}"#));
+        assert!(!disk(r#"{"driver":"raw","file":"s","node-name":"t"}"#));
+        assert!(!disk(r#"{"driver":"throttle","throttle-group":"g","file":"another","node-name":"t"}"#));
     }
 
     #[test]
