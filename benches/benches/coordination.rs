@@ -79,7 +79,7 @@ fn main() {
         let ratio = Some((ns / 1_000.0, "microseconds"));
         report.push(Row { name, mode, value: ns / 1_000.0, unit: "us", ratio, goal });
     }
-    for count in [250, 500, 1_000] {
+    for count in [250_u32, 500, 1_000] {
         let rules: Vec<Matched> = (0..count)
             .map(|at| {
                 let port = u128::from(at * 37 % 60_000);

@@ -39,7 +39,9 @@ pub(super) fn run(common: &Common, args: &HeldArgs) -> Result<(), Failure> {
         }
     }
     rows.sort();
-    rows.into_iter().for_each(|row| table.row(row));
+    for row in rows {
+        table.row(row);
+    }
     table.write(&mut out, paint)?;
     super::conflicts::unknown(&mut out, &host, paint)?;
     Ok(())

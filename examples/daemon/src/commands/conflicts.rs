@@ -6,7 +6,7 @@ use crate::view::paint::Paint;
 use crate::view::units::printable;
 use crate::watch::configure;
 use bartizan_core::coordination::found::{self, Host};
-use bartizan_core::coordination::{Conflict, Contract, policy, survey};
+use bartizan_core::coordination::{Conflict, Contract, Rule, policy, survey};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -115,7 +115,7 @@ fn conflict_object(conflict: &Conflict) -> Value {
             "class": conflict.class.code(),
             "name": conflict.class.name(),
             "about": conflict.about,
-            "rule": conflict.rule.map(|rule| rule.number()),
+            "rule": conflict.rule.map(Rule::number),
             "sides": sides,
             "sentence": conflict.sentence,
         }),
