@@ -45,10 +45,7 @@ fn nothing(noise: &mut Noise, count: usize) -> Vec<Incident> {
 }
 
 fn chains(found: &[Candidate]) -> Vec<(&Scope, Vec<&str>, usize)> {
-    let chain = |candidate: &'_ Candidate| match &candidate.pattern {
-        Pattern::Chain { .. } => true,
-        _ => false,
-    };
+    let chain = |candidate: &Candidate| matches!(candidate.pattern, Pattern::Chain { .. });
     found
         .iter()
         .filter(|candidate| chain(candidate))

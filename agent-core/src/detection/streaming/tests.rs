@@ -146,7 +146,7 @@ proptest! {
         (0..cut).for_each(|index| {
             detector.observe(time(index), daily(index));
         });
-        let mut copy = detector.clone();
+        let mut copy = detector;
         for index in cut..cut + 200 {
             prop_assert_eq!(detector.observe(time(index), daily(index)), copy.observe(time(index), daily(index)));
         }

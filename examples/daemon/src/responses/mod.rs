@@ -52,10 +52,13 @@ type Responding = Responder<Ledgered, Coordinated<Ledgered>, Place>;
 
 /// The thread, and what others see of it.
 pub struct Responses {
-    commands: Mutex<Option<SyncSender<(Command, SyncSender<Result<(), String>>)>>>,
+    commands: Mutex<Option<SyncSender<Asked>>>,
     shown: Arc<Mutex<Value>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// A command, and where its answer goes.
+type Asked = (Command, SyncSender<Result<(), String>>);
 
 /// What somebody wants of a response.
 pub enum Command {
@@ -225,7 +228,7 @@ struct Turn {
 }
 
 impl Turn {
-    fn serve(&mut self, commands: &Receiver<(Command, SyncSender<Result<(), String>>)>) {
+    fn serve(&mut self, commands: &Receiver<Asked>) {
         loop {
             match commands.recv_timeout(ROUND) {
                 Ok((command, reply)) => {
