@@ -45,10 +45,8 @@ fn nothing(noise: &mut Noise, count: usize) -> Vec<Incident> {
 }
 
 fn chains(found: &[Candidate]) -> Vec<(&Scope, Vec<&str>, usize)> {
-    let chain = |candidate: &Candidate| matches!(candidate.pattern, Pattern::Chain { .. });
     found
         .iter()
-        .filter(|candidate| chain(candidate))
         .filter_map(|candidate| match &candidate.pattern {
             Pattern::Chain { causes, .. } => {
                 Some((&candidate.scope, causes.iter().map(String::as_str).collect(), candidate.support))
