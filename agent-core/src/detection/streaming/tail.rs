@@ -91,7 +91,6 @@ impl Tail {
         let bin = position as u8;
         // Counters below this count this time: exact ones always, others the more rarely the larger they are.
         let turn = u32::from(self.counted).wrapping_mul(SPREAD).leading_zeros().min(13);
-        #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
         let below = (turn as u8 + 2) * OCTAVE;
         for (counted, index) in self.at_least.iter_mut().zip(0u8..) {
             *counted += u8::from(index <= bin) & u8::from(*counted < below);
