@@ -574,7 +574,7 @@ pub struct TuneArgs {
     /// The trace
     pub trace: PathBuf,
     /// Try this value of a key of the configuration; several values are tried one after the other [default:
-    /// detection.false_alarms_per_host_week=0.1,1,10,100]
+    /// four budgets of false alarms: 0.1, 1, 10 and 100 a week]
     #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
     pub set: Vec<String>,
     /// Try these rules: a file of configuration that is laid over the trace's own

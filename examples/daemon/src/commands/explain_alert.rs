@@ -14,6 +14,7 @@ use bartizan_core::config::Config;
 use bartizan_core::detection::Look;
 use bartizan_core::trace::Replay;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
@@ -57,7 +58,7 @@ pub(super) fn run(common: &Common, args: &ExplainAlertArgs) -> Result<(), Failur
     let story = story(
         &args.trace,
         config.as_ref(),
-        *began.unwrap_or(alert),
+        began.unwrap_or(alert),
         i64::try_from(args.window.as_nanos()).unwrap_or(i64::MAX),
     )?;
     if args.json {
@@ -100,10 +101,10 @@ fn list(out: &mut impl Write, alerts: &[Alert], as_json: bool, paint: Paint) -> 
     Ok(())
 }
 
-fn story(trace: &Path, config: Option<&Config>, alert: Alert, window_ns: i64) -> Result<Story, Failure> {
+fn story(trace: &Path, config: Option<&Config>, alert: &Alert, window_ns: i64) -> Result<Story, Failure> {
     let mut replay = open(trace, config)?;
     replay.detector_mut().look_at(&alert.rule, alert.entity);
-    let mut story = Story { alert, signs: Vec::new(), evidence: Vec::new() };
+    let mut story = Story { alert: *alert, signs: Vec::new(), evidence: Vec::new() };
     let (from_ns, to_ns) =
         (alert.at_wall_ns.saturating_sub(window_ns), alert.at_wall_ns.saturating_add(window_ns / 4));
     while let Some(tick) = replay.next_tick().map_err(|error| failed(trace, &error))? {
@@ -253,18 +254,20 @@ impl Story {
             escaped(&self.alert.rule)
         );
         if self.is_weighed() {
-            page += &format!("; {}", escaped(&self.likelihood()));
+            let _ = write!(page, "; {}", escaped(&self.likelihood()));
         }
         for sign in self.signs.iter().take(DRAWN_IN_HTML_MAX) {
             let svg = sign.plot(self.alert.at_wall_ns).svg(|value| sign.look.show(value));
-            page += &format!("<h2>{}</h2>{svg}", escaped(&sign.name()));
+            let _ = write!(page, "<h2>{}</h2>{svg}", escaped(&sign.name()));
         }
         if self.is_weighed() {
             let plot = self.evidence_plot();
-            page += &format!("<h2>{}</h2>{}", escaped(&plot.title), plot.svg(|value| format!("{value:.1}")));
+            let _ =
+                write!(page, "<h2>{}</h2>{}", escaped(&plot.title), plot.svg(|value| format!("{value:.1}")));
             page += "<table><tr><th>sign<th>seen<th>usual<th>weight";
             for sign in &self.signs {
-                page += &format!(
+                let _ = write!(
+                    page,
                     "<tr><td>{}<td>{}<td>{}<td>{:.1}",
                     escaped(&sign.name()),
                     escaped(&sign.look.show(sign.look.observed)),

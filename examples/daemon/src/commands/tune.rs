@@ -37,11 +37,12 @@ struct Difference {
 
 pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<(), Failure> {
     let file = || File::open(&args.trace).map_err(|error| Failure::input(&args.trace, &error));
-    let base = match common.config.is_some() {
-        true => configure(common)?,
-        false => Replay::new(BufReader::new(file()?), None)
+    let base = if common.config.is_some() {
+        configure(common)?
+    } else {
+        Replay::new(BufReader::new(file()?), None)
             .and_then(|replay| replay.recorded_config())
-            .map_err(|error| failed(&args.trace, &error))?,
+            .map_err(|error| failed(&args.trace, &error))?
     };
     let mut configs = vec![("as it was".to_owned(), base.clone())];
     configs.extend(variants(&base, args)?);

@@ -86,13 +86,13 @@ impl Plot {
     ) -> Vec<String> {
         let Some(scale) = Scale::of(&self.points) else { return vec![format!("{}: no values", self.title)] };
         let mut dots = vec![vec![0u8; columns]; rows];
-        let mut bad = vec![vec![false; columns]; rows];
+        let mut outside = vec![vec![false; columns]; rows];
         let mut band = vec![(usize::MAX, 0usize); columns];
         for point in &self.points {
             let (x, y) = (place(scale.x(point.at_ns), columns * 2), place(scale.y(point.value), rows * 4));
             let (row, dot) = (rows - 1 - y / 4, 3 - y % 4);
             dots[row][x / 2] |= DOTS[x % 2][dot];
-            bad[row][x / 2] |= point.value < point.low || point.value > point.high;
+            outside[row][x / 2] |= point.value < point.low || point.value > point.high;
             let bound =
                 |bound: f64, otherwise: f64| if bound.is_finite() { scale.y(bound) } else { otherwise };
             let (low, high) = (place(bound(point.low, 0.0), rows), place(bound(point.high, 1.0), rows));
@@ -116,7 +116,7 @@ impl Plot {
                 if dots[row][column] > 0 {
                     let dot =
                         char::from_u32(0x2800 + u32::from(dots[row][column])).unwrap_or('?').to_string();
-                    line += &if bad[row][column] { paint.bad(&dot) } else { dot };
+                    line += &if outside[row][column] { paint.bad(&dot) } else { dot };
                 } else if shaded {
                     line += &paint.dim("░");
                 } else {
