@@ -216,13 +216,13 @@ impl Victim {
         let next = format!("{PREFIX}{}-{}", self.fault.name(), self.count);
         let last = std::mem::replace(&mut self.name, next);
         self.vm = Vm::Mini(Some(mini(&self.name)?));
-        stage.pass(Duration::from_secs(4), beside, |_| false)?;
+        stage.wait_for_vm(&self.name, beside)?;
         stage.excuse(&last, before, stage.tick());
         for _ in 0..2 {
             self.vm = Vm::Mini(None);
             stage.pass(Duration::from_secs(2), beside, |_| false)?;
             self.vm = Vm::Mini(Some(mini(&self.name)?));
-            stage.pass(Duration::from_secs(4), beside, |_| false)?;
+            stage.wait_for_vm(&self.name, beside)?;
         }
         Ok(before)
     }
