@@ -170,7 +170,7 @@ fn measure(report: &mut Report, size: usize) {
     drop(bare);
     let mut records = Plans::open(&infos, &by_bpf, Pace::for_vms(usize::MAX));
     records.tick();
-    let each_ns = |samples: &Samples| samples.median_ns() / f64::from(THREADS) / size as f64;
+    let each_ns = |samples: &Samples| samples.median_ns() / f64::from(THREADS) / as_f64(size);
     let each_goal = |mode: Mode| match (size, mode.name()) {
         (1_000, "cold") => Goal::AtMost(300.0),
         (1_000, _) => Goal::AtMost(80.0),
@@ -251,7 +251,7 @@ fn measure_kvm(report: &mut Report, size: usize, infos: &[Arc<VmInfo>]) {
     for (mode, rounds) in modes() {
         let mut variants = vec![
             Variant::new(format!("{size} VMs: bare pread of {VCPUS} statistics descriptors each"), || {
-                descriptors.tick()
+                descriptors.tick();
             }),
             Variant::new(
                 format!("{size} VMs: KVM's counters of {VCPUS} vCPUs each, the bpf program"),
@@ -262,7 +262,7 @@ fn measure_kvm(report: &mut Report, size: usize, infos: &[Arc<VmInfo>]) {
             ),
         ];
         let samples = compare(mode, rounds, &mut variants);
-        let each = |samples: &Samples| samples.median_ns() / f64::from(VCPUS) / size as f64;
+        let each = |samples: &Samples| samples.median_ns() / f64::from(VCPUS) / as_f64(size);
         push(report, mode, &samples[0], Some((each(&samples[0]), "ns a vCPU")), Goal::None);
         let goal = if mode.name() == "cold" { 500.0 } else { 100.0 };
         push(report, mode, &samples[1], Some((each(&samples[1]), "ns a vCPU")), Goal::AtMost(goal));
@@ -321,6 +321,10 @@ fn alone(report: &mut Report, size: usize, what: &str, mut tick: impl FnMut()) {
         let goal = if mode.name() == "cold" && size == 1_000 { Goal::AtMost(1.0) } else { Goal::None };
         push(report, mode, &samples[0], Some((share, "1.5 % of a core at 1 Hz")), goal);
     }
+}
+
+fn as_f64(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::NAN, f64::from)
 }
 
 fn modes() -> [(Mode, u32); 2] {
