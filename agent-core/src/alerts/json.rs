@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `type` | `alert` |
 //! | `id`, `sequence`, `time`, `tick` | which, and when (RFC 3339 in UTC) |
+//! | `series` | the same for all alerts of one rule about one thing, also after a restart |
+//! | `since_mono_ns` | when it began, `CLOCK_MONOTONIC`; with `series` it makes the `id` |
 //! | `state`, `severity`, `rule` | `firing` or `resolved`; how bad; the rule that spoke |
 //! | `scope`, `subject`, `uuid`, `tenant` | about what, and whose |
 //! | `metric`, `observed`, `expected_min`, `expected_max` | in the exported unit; an end that is not there is `null` |
@@ -22,6 +24,8 @@ pub fn alert(alert: &Alert) -> Value {
         "type": "alert",
         "id": format!("{:016x}", alert.id),
         "sequence": alert.sequence,
+        "series": format!("{:016x}", alert.series),
+        "since_mono_ns": alert.since_mono_ns,
         "time": rfc3339(alert.at_wall_ns),
         "tick": alert.tick,
         "state": match alert.state {

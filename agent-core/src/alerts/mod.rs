@@ -35,6 +35,9 @@ pub struct Alert {
     pub series: u64,
     /// Counts all alerts produced, from 1, also across restarts that are recovered from; a gap is a loss, and is accounted for.
     pub sequence: u64,
+    /// A process before told this already, and it goes on: for those who keep what fires, to be told nobody else. It has
+    /// no number and is in no accounts.
+    pub is_repeat: bool,
     /// Began or ended.
     pub state: AlertState,
     /// How bad it is.

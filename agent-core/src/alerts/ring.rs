@@ -48,6 +48,12 @@ pub struct AlertSink {
 impl AlertSink {
     /// Puts an alert into the ring and numbers it; a full ring drops it, and counts that.
     pub fn push(&mut self, mut alert: Alert) {
+        if alert.is_repeat {
+            // One that finds no room changes nothing: it was told before.
+            let _ = self.sender.try_send(alert);
+            let _ = self.shared.ready.write(1);
+            return;
+        }
         self.produced += 1;
         alert.sequence = self.produced;
         self.shared.produced.store(self.produced, Release);
@@ -94,13 +100,13 @@ impl AlertReader {
     #[must_use]
     pub fn next(&self) -> Option<Alert> {
         if let Ok(alert) = self.receiver.try_recv() {
-            self.shared.delivered.fetch_add(1, Release);
+            self.shared.delivered.fetch_add(u64::from(!alert.is_repeat), Release);
             return Some(alert);
         }
         // Empty: lower the flag, then look once more, since an alert may have come in between.
         let _ = self.shared.ready.read();
         let alert = self.receiver.try_recv().ok()?;
-        self.shared.delivered.fetch_add(1, Release);
+        self.shared.delivered.fetch_add(u64::from(!alert.is_repeat), Release);
         let _ = self.shared.ready.write(1);
         Some(alert)
     }
@@ -168,6 +174,7 @@ mod tests {
         Alert {
             id,
             series: 0,
+            is_repeat: false,
             sequence: 0,
             state: AlertState::Firing,
             severity: Severity::Info,

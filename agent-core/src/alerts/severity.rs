@@ -17,6 +17,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All, the least first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// The lower-case word.
     #[must_use]
     pub const fn name(self) -> &'static str {

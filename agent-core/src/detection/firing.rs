@@ -4,9 +4,9 @@ use super::Detector;
 use super::gone::Departed;
 use super::program::{Rule, Sight, Test};
 use super::recurrence::Recurrences;
-use super::series::{ANNOUNCED, Step};
+use super::series::{ANNOUNCED, BEFORE, Step};
 use super::speak::{Because, Subject, fires, resolves};
-use crate::alerts::AlertSink;
+use crate::alerts::{Alert, AlertSink};
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick};
 use crate::sampling::roster::Roster;
 use crate::sampling::vm::VmIdentity;
@@ -100,7 +100,7 @@ impl Firing {
     ) {
         let row = entity.row as usize;
         match sight.step {
-            Step::Stay if !rule.is_held_back(row) => {}
+            Step::Stay if !rule.is_unsaid(row) => {}
             // Still so, and not told of yet: told as soon as the limit allows it.
             Step::Stay => {
                 if rule.limiter.admit(tick.mono_ns, self.per_minute_max) {
@@ -278,9 +278,10 @@ fn announce(
     sink: &mut AlertSink,
 ) {
     let series = &mut rule.series[entity.row as usize];
-    series.flags |= ANNOUNCED;
+    let is_repeat = series.flags & BEFORE != 0;
+    series.flags = series.flags & !BEFORE | ANNOUNCED;
     let since_ns = series.since_ns;
-    sink.push(fires(rule, &Subject::new(entity, roster), since_ns, sight, tick));
+    sink.push(Alert { is_repeat, ..fires(rule, &Subject::new(entity, roster), since_ns, sight, tick) });
 }
 
 impl Entry {

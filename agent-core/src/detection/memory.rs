@@ -12,9 +12,9 @@ use super::Detector;
 use super::baseline::Baseline;
 use super::program::{Memory as Kept, Rule};
 use super::series::Series;
-use super::speak::{Because, Subject, fnv1a, resolves, series};
+use super::speak::{Because, Subject, alert_id, fnv1a, resolves, series};
 use super::window::Window;
-use crate::alerts::{Alert, AlertSink, AlertState};
+use crate::alerts::{Alert, AlertSink, AlertState, Severity};
 use crate::codec;
 use crate::ledger::{Kind, Record};
 use crate::recovery::Participant;
@@ -51,6 +51,14 @@ enum Learned {
     Baseline(Baseline),
 }
 
+/// An alert that was told and not resolved yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Open {
+    since_ns: u64,
+    /// A [`Severity`].
+    severity: u8,
+}
+
 /// What is remembered of all rules and rows.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -58,8 +66,8 @@ pub struct Memory {
     boot: u128,
     /// As of the last copy.
     entries: Vec<Entry>,
-    /// Alerts that were told and not resolved yet, by series, with when they began: exactly what the records say.
-    open: BTreeMap<u64, u64>,
+    /// Alerts that were told and not resolved yet, by series: exactly what the records say.
+    open: BTreeMap<u64, Open>,
 }
 
 impl Memory {
@@ -76,27 +84,25 @@ impl Memory {
 
     /// An alert was told, and is recorded.
     pub fn note(&mut self, alert: &Alert) {
-        self.note_series(alert.series, alert.since_mono_ns, alert.state == AlertState::Firing);
+        let open = Open { since_ns: alert.since_mono_ns, severity: alert.severity as u8 };
+        self.note_series(alert.series, open, alert.state == AlertState::Firing);
     }
 
-    fn note_series(&mut self, series: u64, since_ns: u64, is_firing: bool) {
+    fn note_series(&mut self, series: u64, open: Open, is_firing: bool) {
         if !is_firing {
             self.open.remove(&series);
         } else if self.open.len() < ENTRIES_MAX {
-            self.open.insert(series, since_ns);
+            self.open.insert(series, open);
         }
     }
 
     /// Alerts that were told and not resolved yet.
-    #[must_use]
-    pub fn open_alerts(&self) -> usize {
-        self.open.len()
-    }
-
-    /// Rules on rows of which something is remembered.
-    #[must_use]
-    pub fn learned(&self) -> usize {
-        self.entries.len()
+    /// Each with its id.
+    pub fn open_alerts(&self) -> impl Iterator<Item = (u64, Severity)> {
+        let severity = |number| Severity::ALL.into_iter().find(|severity| *severity as u8 == number);
+        self.open.iter().filter_map(move |(series, open)| {
+            Some((alert_id(*series, open.since_ns), severity(open.severity)?))
+        })
     }
 
     /// What a detector is given to go on from. What fires is what was told: an alert that was lost on its way is told
@@ -107,11 +113,11 @@ impl Memory {
         let mut open = self.open.clone();
         for entry in &mut entries {
             match open.remove(&entry.series) {
-                Some(since_ns) => entry.state.told(since_ns),
+                Some(open) => entry.state.told(open.since_ns),
                 None => entry.state.untold(),
             }
         }
-        entries.extend(open.into_iter().map(|(series, since_ns)| Entry::told(series, since_ns)));
+        entries.extend(open.into_iter().map(|(series, open)| Entry::told(series, open.since_ns)));
         entries.sort_by_key(|entry| entry.series);
         Recall { entries: entries.into_boxed_slice(), since_ns: None }
     }
@@ -120,7 +126,7 @@ impl Memory {
 /// A part of a snapshot, as short as the codec wants it.
 #[derive(Serialize, Deserialize)]
 struct Piece {
-    open: Vec<(u64, u64)>,
+    open: Vec<(u64, Open)>,
     entries: Vec<Entry>,
 }
 
@@ -130,6 +136,8 @@ struct Told {
     series: String,
     since_mono_ns: u64,
     state: String,
+    #[serde(default)]
+    severity: String,
 }
 
 impl Participant for Memory {
@@ -142,7 +150,7 @@ impl Participant for Memory {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, String> {
-        let open: Vec<(u64, u64)> = self.open.iter().map(|(series, since_ns)| (*series, *since_ns)).collect();
+        let open: Vec<(u64, Open)> = self.open.iter().map(|(series, open)| (*series, *open)).collect();
         let mut bytes = codec::encode(&self.boot)?;
         let open = open.chunks(PIECE).map(|open| Piece { open: open.to_vec(), entries: Vec::new() });
         let entries =
@@ -186,7 +194,9 @@ impl Participant for Memory {
             && let Ok(told) = serde_json::from_slice::<Told>(record.payload)
             && let Ok(series) = u64::from_str_radix(&told.series, 16)
         {
-            self.note_series(series, told.since_mono_ns, told.state == "firing");
+            let named = Severity::ALL.into_iter().find(|severity| severity.name() == told.severity);
+            let severity = named.unwrap_or(Severity::Warning) as u8;
+            self.note_series(series, Open { since_ns: told.since_mono_ns, severity }, told.state == "firing");
         }
     }
 
@@ -242,7 +252,7 @@ impl Copy {
 }
 
 /// What a detector is given to go on from: looked up once for each row, when it appears.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recall {
     /// By series.
     entries: Box<[Entry]>,

@@ -385,6 +385,11 @@ impl Rule {
 
     /// Whether the row fires but was held back.
     pub(super) fn is_held_back(&self, row: usize) -> bool {
+        self.series[row].is_firing() && !self.series[row].is_announced()
+    }
+
+    /// Whether the row fires and this process has not said so.
+    pub(super) fn is_unsaid(&self, row: usize) -> bool {
         self.series[row].is_firing() && self.series[row].flags & ANNOUNCED == 0
     }
 }

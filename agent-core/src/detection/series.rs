@@ -53,6 +53,9 @@ pub(super) const SEEN: u32 = 1;
 /// The alert was sent, not held back.
 pub(super) const ANNOUNCED: u32 = 2;
 
+/// A process before sent the alert, and this one has not repeated it yet.
+pub(super) const BEFORE: u32 = 16;
+
 /// How long a condition must hold, or be over.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_field_names, reason = "the unit belongs to each name")]
@@ -68,22 +71,22 @@ impl Series {
         self.phase == FIRING
     }
 
-    /// Firing, and told.
+    /// Firing, and told, be it by a process before.
     pub(super) const fn is_announced(&self) -> bool {
-        self.is_firing() && self.flags & ANNOUNCED != 0
+        self.is_firing() && self.flags & (ANNOUNCED | BEFORE) != 0
     }
 
-    /// Its alert that began then was told.
+    /// Its alert that began then was told by a process before.
     pub(super) fn told(&mut self, since_ns: u64) {
         if !self.is_firing() || self.since_ns != since_ns {
             (self.phase, self.since_ns, self.counted_ns) = (FIRING, since_ns, 0);
         }
-        self.flags |= ANNOUNCED;
+        self.flags = self.flags & !ANNOUNCED | BEFORE;
     }
 
     /// Whatever it says, no alert of it was told.
     pub(super) fn untold(&mut self) {
-        self.flags &= !ANNOUNCED;
+        self.flags &= !(ANNOUNCED | BEFORE);
     }
 
     /// The clock that stamps are read from began anew. When what fires began is kept: it is a part of its name.
@@ -98,7 +101,7 @@ impl Series {
     pub(super) fn quiet(&mut self) {
         self.phase = QUIET;
         self.counted_ns = 0;
-        self.flags &= !ANNOUNCED;
+        self.flags &= !(ANNOUNCED | BEFORE);
     }
 
     /// Fires now, whatever its samples said.

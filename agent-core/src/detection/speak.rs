@@ -129,7 +129,7 @@ pub(super) fn fires(rule: &Rule, subject: &Subject, since_ns: u64, sight: &Sight
             write!(message, "{summary} has not moved for {held} (usual {usual} at most)")
         }
         Test::Gone(_) | Test::Unusual(_) => Ok(()),
-        Test::UnusualTogether => unusual(&mut message, sight, held),
+        Test::UnusualTogether => unusual(&mut message, sight, &held),
     };
     Alert {
         metric: sight.sign.map_or(rule.metric, |sign| sign.metric),
@@ -145,7 +145,7 @@ pub(super) fn fires(rule: &Rule, subject: &Subject, since_ns: u64, sight: &Sight
 }
 
 /// "unusual: vCPU 3 run time 97 % of the time (usual 2 % to 11 %) for 40 s, with 4 more signs".
-fn unusual(message: &mut Bounded<192>, sight: &Sight, held: Duration) -> std::fmt::Result {
+fn unusual(message: &mut Bounded<192>, sight: &Sight, held: &Duration) -> std::fmt::Result {
     let Some(sign) = sight.sign else { return Ok(()) };
     let shown = |value| Shown { value, quantity: sign.quantity, help: sign.metric.metric().help };
     message.write_str("unusual: ")?;
@@ -217,8 +217,9 @@ pub(super) fn resolves(
 pub(super) fn blank(rule: &Rule, subject: &Subject, since_ns: u64, tick: Tick) -> Alert {
     let series = series(rule, subject.about());
     Alert {
-        id: fnv1a(&since_ns.to_le_bytes(), series),
+        id: alert_id(series, since_ns),
         series,
+        is_repeat: false,
         sequence: 0,
         state: AlertState::Firing,
         severity: rule.severity,
@@ -280,6 +281,11 @@ pub(super) const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 /// FNV-1a, 64 bits: names a condition, guards nothing.
 pub(super) fn fnv1a(bytes: &[u8], from: u64) -> u64 {
     bytes.iter().fold(from, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The same for the firing and the resolving, whichever process tells them.
+pub(super) fn alert_id(series: u64, since_ns: u64) -> u64 {
+    fnv1a(&since_ns.to_le_bytes(), series)
 }
 
 /// Names a rule on what it is about, in every process alike.

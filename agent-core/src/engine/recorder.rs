@@ -31,9 +31,9 @@ impl Recorder {
         Self { keeper, hold, last: None, leaving: 0 }
     }
 
-    /// Appends an alert, to its tenant's log.
-    pub fn alert(&mut self, alert: &Alert) {
-        self.append(Kind::ALERT, alert.tenant.as_str(), &alerts::json::alert(alert));
+    /// Appends an alert, to its tenant's log; whether there was room for it.
+    pub fn alert(&mut self, alert: &Alert) -> bool {
+        self.append(Kind::ALERT, alert.tenant.as_str(), &alerts::json::alert(alert))
     }
 
     /// Appends a change of a finding, to its VM's tenant's log.
@@ -42,8 +42,9 @@ impl Recorder {
         self.append(Kind::FINDING, tenant, &json::change(change, rules));
     }
 
-    /// Appends a record of some kind. What is refused for want of room is counted by the ledger, and recorded.
-    pub fn append(&mut self, kind: Kind, tenant: &str, payload: &Value) {
+    /// Appends a record of some kind; whether there was room for it. What is refused is counted by the ledger, and
+    /// recorded.
+    pub fn append(&mut self, kind: Kind, tenant: &str, payload: &Value) -> bool {
         self.leaving += 1;
         let mut text = payload.to_string();
         if text.len() > PAYLOAD_BYTES_MAX {
@@ -51,9 +52,10 @@ impl Recorder {
             let cut = text.chars().take(CUT_CHARS).collect::<String>();
             text = json!({ "type": payload["type"], "cut": cut }).to_string();
         }
-        if let Ok(ticket) = self.keeper.ledger().append(kind, tenant, text.as_bytes()) {
-            self.last = Some(ticket.sequence());
-        }
+        let ticket = self.keeper.ledger().append(kind, tenant, text.as_bytes()).ok();
+        let is_appended = ticket.is_some();
+        self.last = ticket.map(|ticket| ticket.sequence()).or(self.last);
+        is_appended
     }
 
     /// Waits for a record that somebody else appended too, when it settles.

@@ -214,7 +214,9 @@ mod tests {
         use std::fmt::Write;
         let number = generations.keep(Arc::new(disk.clone()), text).unwrap();
         let mut hex = String::new();
-        sha256(text).iter().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+        for byte in sha256(text) {
+            write!(hex, "{byte:02x}").unwrap();
+        }
         replay(generations, &format!(r#"{{"generation":{number},"config_sha256":"{hex}","who":"me"}}"#));
         number
     }

@@ -106,7 +106,8 @@ impl std::fmt::Display for Restored {
             }
             None => write!(f, "no snapshot; {} records", self.replayed)?,
         }
-        for cold in &self.cold {
+        // Without a snapshot all do, which goes without saying.
+        for cold in self.cold.iter().filter(|_| self.snapshot.is_some()) {
             write!(f, "; {} begins cold: {}", cold.name, cold.reason)?;
         }
         for refused in &self.refused {

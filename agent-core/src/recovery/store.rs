@@ -30,6 +30,11 @@ pub fn save(disk: Arc<dyn Disk>, snapshot: &Snapshot) -> Result<(), LedgerError>
         snapshot.encode().map_err(|what| LedgerError::Damaged { path: path.clone(), offset: 0, what })?;
     let files = Files::new(disk);
     files.make_folder(FOLDER)?;
+    let (_, unfinished) = list(&files)?;
+    for path in unfinished {
+        // One that a crash left behind; it is in nobody's way.
+        let _ = files.remove(&path);
+    }
     files.put_durably(&path, &bytes)?;
     let (sequences, _) = list(&files)?;
     for old in sequences.iter().rev().skip(KEPT) {
@@ -55,10 +60,7 @@ fn list(files: &Files) -> Result<(Vec<u64>, Vec<String>), LedgerError> {
 /// When the folder cannot be listed.
 pub(super) fn load(disk: Arc<dyn Disk>, until: u64) -> Result<(Option<Snapshot>, Vec<String>), LedgerError> {
     let files = Files::new(disk);
-    let (sequences, unfinished) = list(&files)?;
-    for path in unfinished {
-        let _ = files.remove(&path);
-    }
+    let (sequences, _) = list(&files)?;
     let mut refused = Vec::new();
     for sequence in sequences.into_iter().rev() {
         let path = name(sequence);
@@ -115,6 +117,7 @@ mod tests {
             refused[0].contains("another snapshot") && refused[1].contains("damaged at byte"),
             "{refused:?}"
         );
+        save(Arc::new(disk.clone()), &snapshot(9)).unwrap();
         assert!(disk.contents("recovery/state-0000000000000008.tmp").is_none());
     }
 }

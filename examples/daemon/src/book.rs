@@ -13,6 +13,8 @@ const ACTIVE_MAX: usize = 16_384;
 #[derive(Default)]
 pub struct Book {
     active: HashMap<u64, Alert>,
+    /// Those that a process before told of, of which only this is known.
+    carried: HashMap<u64, Severity>,
 }
 
 /// Alerts that fire, counted by entity.
@@ -34,8 +36,14 @@ impl Counts {
 }
 
 impl Book {
+    /// Alerts that a process before told of and that go on firing, by their ids.
+    pub fn carry(&mut self, open: impl Iterator<Item = (u64, Severity)>) {
+        self.carried.extend(open);
+    }
+
     /// Takes note of an alert.
     pub fn note(&mut self, alert: &Alert) {
+        self.carried.remove(&alert.id);
         match alert.state {
             AlertState::Firing if self.active.len() < ACTIVE_MAX => {
                 self.active.insert(alert.id, *alert);
@@ -50,6 +58,7 @@ impl Book {
     /// The agent was made anew: it will say again what fires.
     pub fn clear(&mut self) {
         self.active.clear();
+        self.carried.clear();
     }
 
     /// How many fire about each entity: info, warning, critical.
@@ -73,7 +82,8 @@ impl Book {
     /// Tells the numbers to whoever serves them.
     pub fn publish(&self, state: &State) {
         for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
-            let count = self.active.values().filter(|alert| alert.severity == severity).count();
+            let carried = self.carried.values().filter(|carried| **carried == severity).count();
+            let count = carried + self.active.values().filter(|alert| alert.severity == severity).count();
             state.set_alerts_active(severity, u64::try_from(count).unwrap_or(u64::MAX));
         }
     }

@@ -29,8 +29,14 @@ pub fn load(path: Option<&Path>) -> Result<Config, Failure> {
 /// The fingerprint of the effective configuration, in hexadecimal digits.
 #[must_use]
 pub fn fingerprint_text(config: &Config) -> String {
-    let mut text = String::new();
-    for byte in fingerprint(config) {
+    hex(&fingerprint(config))
+}
+
+/// Bytes in hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }

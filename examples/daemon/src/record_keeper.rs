@@ -10,10 +10,10 @@ use bartizan_core::checks::{Change, RuleSet};
 use bartizan_core::config;
 use bartizan_core::engine::Recorder;
 use bartizan_core::ledger::{
-    Health, Keeper, Kind, LastRun, Ledger, LedgerError, RealDisk, Sizes, Status, Ticket,
+    Disk, Health, Keeper, Kind, LastRun, Ledger, LedgerError, Opened, Sizes, Status, Ticket,
 };
 use bartizan_core::sys::clock::Clock;
-use serde_json::json;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,12 @@ impl RecordKeeper {
     ///
     /// # Errors
     /// When it cannot be opened: an agent that was told to record does not run without.
-    pub fn open(folder: &Path, host: &str, config: &config::Ledger) -> Result<Self, Failure> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        host: &str,
+        config: &config::Ledger,
+    ) -> Result<(Self, Opened), Failure> {
         let failure = |error: LedgerError| {
             let code = match error {
                 LedgerError::Damaged { .. } => Code::Data,
@@ -81,7 +86,6 @@ impl RecordKeeper {
             Failure::new(code, message)
         };
         let origin = format!("bartizan/{host}");
-        let disk = Arc::new(RealDisk::new(folder));
         let sizes = Sizes { reserve_bytes: u64::from(config.reserve_kib) * 1_024, ..Sizes::default() };
         let (ledger, opened) = Ledger::open(disk, sizes, &origin, Clock::System).map_err(failure)?;
         if let LastRun::Cut { torn_bytes } = opened.last {
@@ -97,7 +101,7 @@ impl RecordKeeper {
             .map_err(|error| Failure::new(Code::Os, format!("no thread for the ledger: {error}")))?;
         let recorder = Recorder::new(keeper.clone(), HOLD);
         let (folder, reserve_kib) = (folder.to_owned(), config.reserve_kib);
-        Ok(Self { keeper, recorder, folder, reserve_kib, health: Health::Good })
+        Ok((Self { keeper, recorder, folder, reserve_kib, health: Health::Good }, opened))
     }
 
     /// The ledger.
@@ -106,9 +110,9 @@ impl RecordKeeper {
         self.keeper.ledger()
     }
 
-    /// Appends an alert, in its tenant's log.
-    pub fn alert(&mut self, alert: &Alert) {
-        self.recorder.alert(alert);
+    /// Appends an alert, in its tenant's log; whether there was room for it.
+    pub fn alert(&mut self, alert: &Alert) -> bool {
+        self.recorder.alert(alert)
     }
 
     /// Appends a change of a finding, in its VM's tenant's log.
@@ -116,9 +120,9 @@ impl RecordKeeper {
         self.recorder.finding(change, rules);
     }
 
-    /// Appends that a configuration is in force.
-    pub fn config(&mut self, fingerprint: &str) {
-        self.recorder.append(Kind::CONFIG, "", &json!({ "config_sha256": fingerprint }));
+    /// Appends something about the agent itself.
+    pub fn note(&mut self, kind: Kind, payload: &Value) {
+        self.recorder.append(kind, "", payload);
     }
 
     /// Waits until what was appended is durable, though not for long.

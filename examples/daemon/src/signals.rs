@@ -11,7 +11,12 @@ pub enum Request {
     /// SIGINT or SIGTERM: end.
     Stop,
     /// SIGHUP: load the configuration again.
-    Reload,
+    Reload {
+        /// The process that asks.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+    },
 }
 
 /// The signals that wait.
@@ -41,7 +46,8 @@ impl Signals {
     pub fn next(&self) -> Option<Request> {
         let info = self.descriptor.read_signal().ok().flatten()?;
         let signal = i32::try_from(info.ssi_signo).ok()?;
-        Some(if signal == Signal::SIGHUP as i32 { Request::Reload } else { Request::Stop })
+        let reload = Request::Reload { pid: info.ssi_pid, uid: info.ssi_uid };
+        Some(if signal == Signal::SIGHUP as i32 { reload } else { Request::Stop })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::cli::Common;
 use crate::exit::{Code, Failure};
+use bartizan_core::alerts::Accounting;
 use bartizan_core::config::{Config, Roots};
+use bartizan_core::detection::{Copy, Recall};
 use bartizan_core::engine::{Agent, Reader, RunnerError};
 use bartizan_core::sys::capability;
 use bartizan_core::sys::clock::Clock;
@@ -91,6 +93,41 @@ impl Watch {
     /// When they cannot be had.
     pub fn begin(&mut self) -> Result<(), Failure> {
         Ok(self.agent.start()?)
+    }
+
+    /// Goes on from what another process knew. Before it begins.
+    ///
+    /// # Errors
+    /// When the agent has failed.
+    pub fn go_on_from(&self, accounts: Accounting, recall: Recall) -> Result<(), Failure> {
+        Ok(self.agent.go_on_from(accounts, recall)?)
+    }
+
+    /// Finds all VMs and samples each, on this thread. Before it begins.
+    ///
+    /// # Errors
+    /// When the agent has failed.
+    pub fn look_at_all(&self) -> Result<(), Failure> {
+        // A round plans a bounded number of VMs: on a full host it takes several until all are there.
+        let mut found = None;
+        for _ in 0..SETTLE_ROUNDS_MAX {
+            self.agent.maintain()?;
+            self.agent.step()?;
+            let now = Some(self.reader().vms().len());
+            if now == found {
+                break;
+            }
+            found = now;
+        }
+        Ok(())
+    }
+
+    /// A copy of what the detectors have learned. After it has ended.
+    ///
+    /// # Errors
+    /// When its threads run, or it has failed.
+    pub fn copy(&self) -> Result<Copy, Failure> {
+        Ok(self.agent.copy()?)
     }
 
     /// Everything that can be read.

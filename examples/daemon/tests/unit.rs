@@ -16,14 +16,39 @@ fn the_exposure_is_at_most_2_0() {
     if Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status().is_err() {
         bartizan_testkit::skip!("systemd-analyze is not installed");
     }
-    let output = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=20", "--no-pager"])
-        .arg(systemd_file("bartizan.service"))
-        .output()
-        .unwrap();
-    let text = common::text(&output.stdout);
-    assert!(output.status.success(), "{text}{}", common::text(&output.stderr));
-    assert!(text.contains("Overall exposure level"), "{text}");
+    // The tool looks at no template.
+    let folder = tempfile::tempdir().unwrap();
+    let instance = folder.path().join("bartizan-pair.service");
+    std::fs::copy(systemd_file("bartizan@.service"), &instance).unwrap();
+    for unit in [systemd_file("bartizan.service"), instance] {
+        let output = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=20", "--no-pager"])
+            .arg(unit)
+            .output()
+            .unwrap();
+        let text = common::text(&output.stdout);
+        assert!(output.status.success(), "{text}{}", common::text(&output.stderr));
+        assert!(text.contains("Overall exposure level"), "{text}");
+    }
+}
+
+/// The pair's unit is the single one's, but for what being a pair needs.
+#[test]
+fn the_two_units_differ_only_where_they_must() {
+    let lines = |name: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(systemd_file(name)).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    let (single, pair) = (lines("bartizan.service"), lines("bartizan@.service"));
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|line| !those.contains(line)).cloned().collect()
+    };
+    let keys = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().map(|line| line.split('=').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys(only(&single, &pair)), ["Description", "ExecStartPre", "ExecStart"]);
+    let pairs = ["Description", "Conflicts", "ExecStartPre", "ExecStart", "RuntimeDirectoryPreserve"];
+    assert_eq!(keys(only(&pair, &single)), pairs);
 }
 
 /// What the unit leaves the daemon: an ordinary user with the capabilities it names.
@@ -106,6 +131,8 @@ fn the_units_filter_allows_every_system_call_the_daemon_makes() {
         }
     }
     assert!(allowed.contains("read") && !allowed.contains("mount"), "{allowed:?}");
+    // What a standby watches the active one with, and ends it by.
+    assert!(["pidfd_open", "pidfd_send_signal", "fcntl"].iter().all(|call| allowed.contains(*call)));
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("calls");
     let socket = folder.path().join("metrics.sock");

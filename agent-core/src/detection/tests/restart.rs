@@ -58,7 +58,9 @@ fn what_fired_is_not_told_twice_and_is_resolved_when_it_is_over() {
     // Recorded before the snapshot, or after it: the same.
     for (recorded, behind) in [(&fired[..], &[][..]), (&[][..], &fired[..])] {
         let mut after = next(STOPPED, &host, &memory(&host, recorded, behind));
-        assert_eq!(letters(&after.say(0, vm_metrics::STATE, 2)), "", "told before");
+        let repeated = after.say(0, vm_metrics::STATE, 2);
+        assert!(repeated.len() == 1 && repeated[0].is_repeat && repeated[0].id == fired[0].id, "told before");
+        assert_eq!(letters(&after.say(0, vm_metrics::STATE, 2)), "", "and repeated once");
         assert_eq!(after.detector.firing(), 1);
         let over = after.say(0, vm_metrics::STATE, 1);
         assert_eq!((letters(&over), over[0].id), ("R".to_owned(), fired[0].id));
@@ -72,7 +74,7 @@ fn an_alert_that_was_lost_on_its_way_is_told_again_with_its_id() {
     let fired = host.say(0, vm_metrics::STATE, 2);
     let mut after = next(STOPPED, &host, &memory(&host, &[], &[]));
     let again = after.say(0, vm_metrics::STATE, 2);
-    assert_eq!((letters(&again), again[0].id), ("F".to_owned(), fired[0].id));
+    assert_eq!((letters(&again), again[0].id, again[0].is_repeat), ("F".to_owned(), fired[0].id, false));
 }
 
 #[test]

@@ -127,6 +127,36 @@ impl Output {
         Ok(())
     }
 
+    /// This is a standby.
+    pub(super) fn standby(&mut self, active: u32, token: u64) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json!({"type": "standby", "active_pid": active, "token": token})),
+            _ => self.say(&format!("standby: process {active} is active; its end is waited for")),
+        }
+    }
+
+    /// It has taken over, and sampled everything once.
+    pub(super) fn takeover(&mut self, from: u32, token: u64, vms: usize, took: Duration) -> io::Result<()> {
+        let ms = took.as_secs_f64() * 1e3;
+        match &mut self.form {
+            Form::Json(out) => line(
+                out,
+                &json!({"type": "takeover", "from_pid": from, "token": token, "vms": vms, "took_ms": ms}),
+            ),
+            _ => self.say(&format!("took over from process {from} in {ms:.0} ms; {vms} VMs sampled")),
+        }
+    }
+
+    /// The configuration in force is not today's file.
+    pub(super) fn fallback(&mut self, generation: u64, why: &str) -> io::Result<()> {
+        match &mut self.form {
+            Form::Json(out) => line(out, &json!({"type": "fallback", "generation": generation, "message": why})),
+            _ => self.say(&self.paint.bad(&format!(
+                "the configuration is wrong; generation {generation}, the last good one, stays in force: {why}"
+            ))),
+        }
+    }
+
     /// One sample.
     pub(super) fn sample(&mut self, view: &View) -> io::Result<()> {
         match &mut self.form {

@@ -1,5 +1,6 @@
 //! `bartizan run`: the daemon.
 
+use super::begin::{Begun, Post, begin, host_of};
 use super::output::{Output, Summary};
 use crate::book::Book;
 use crate::cli::{Common, RunArgs};
@@ -7,15 +8,17 @@ use crate::exit::{Code, Failure};
 use crate::files::fingerprint_text;
 use crate::incidents::Desk;
 use crate::notify::Notifier;
-use crate::record_keeper::{self, RecordKeeper};
+use crate::record_keeper;
+use crate::responses::{Command, Responses, playbooks};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
-use crate::view::live::host_name;
+use crate::view::live::host_name_below;
 use crate::view::model::Viewer;
 use crate::view::paint::Paint;
 use crate::watch::{Watch, configure, raise_descriptor_limit};
 use bartizan_core::config::Config;
+use bartizan_core::detection::Recall;
 use bartizan_core::engine::AgentState;
 use bartizan_core::sampling::discovery::VmInfo;
 use bartizan_core::sampling::frame::Entity;
@@ -34,10 +37,15 @@ const LATE_LOOK: Duration = Duration::from_millis(50);
 /// Watches until a signal, or the end of `--duration`.
 pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
     let signals = Signals::block()?;
-    let config = configure(common)?;
     raise_descriptor_limit();
+    let mut notifier = Notifier::from_environment();
+    let loaded = configure(common);
+    let mut output = Output::new(args, Paint::new(common.color), host_of(common, &loaded))?;
+    let Some(Begun { watch, post }) = begin(common, args, loaded, &signals, &mut notifier, &mut output)?
+    else {
+        return Ok(());
+    };
     let listeners = serve::listeners(&args.serve)?;
-    let watch = Watch::start(config)?;
     let state = Arc::new(State::new(watch.reader().clone(), fingerprint_text(&watch.reader().config())));
     let server = if listeners.is_empty() {
         None
@@ -45,33 +53,40 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         let started = Server::start(listeners, Arc::clone(&state) as Arc<dyn serve::server::Handler>);
         Some(started.map_err(|error| Failure::new(Code::Os, format!("metrics cannot be served: {error}")))?)
     };
-    let host = host_name(watch.reader());
-    let config = watch.reader().config();
-    let folder = record_keeper::folder(args.ledger.as_deref(), &config.ledger);
-    let mut keeper = folder.map(|folder| RecordKeeper::open(&folder, &host, &config.ledger)).transpose()?;
-    if let Some(keeper) = &mut keeper {
-        state.set_ledger(keeper.ledger().clone());
-        keeper.config(&fingerprint_text(&watch.reader().config()));
-        keeper.settle();
-    }
-    let desk = match &keeper {
-        Some(keeper) => Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?)),
+    let host = host_name_below(&watch.reader().config().roots.proc);
+    let desk = match &post {
+        Some(Post { keeper, .. }) => {
+            state.set_ledger(keeper.ledger().clone());
+            Some(Arc::new(Desk::open(keeper.ledger(), keeper.folder(), watch.reader(), &host)?))
+        }
         None => None,
+    };
+    let playbooks = playbooks(&watch.reader().config())?;
+    let responses = match (&post, &desk) {
+        (Some(Post { keeper, .. }), Some(desk)) => {
+            let (ledger, folder) = (keeper.ledger(), keeper.folder());
+            let started = Responses::start(ledger, folder, playbooks, watch.reader(), Arc::clone(desk))?;
+            Some(Arc::new(started))
+        }
+        _ => None,
     };
     if let Some(desk) = &desk {
         state.has_incidents(Arc::clone(desk));
     }
-    let output = Output::new(args, Paint::new(common.color), host)?;
+    if let Some(responses) = &responses {
+        state.has_responses(Arc::clone(responses));
+    }
     let mut daemon = Daemon {
         common,
         ledger_option: args.ledger.as_deref(),
         watch,
         state,
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
-        keeper,
+        post,
         desk,
+        responses,
         output,
-        notifier: Notifier::from_environment(),
+        notifier,
         viewer: Viewer::default(),
         book: Book::default(),
         known: HashMap::new(),
@@ -80,6 +95,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         started: false,
         checked: false,
     };
+    daemon.tell_standing()?;
     let end = args.duration.and_then(|duration| Instant::now().checked_add(*duration));
     let why = daemon.watch_until(&signals, end)?;
     daemon.finish(why)
@@ -92,8 +108,10 @@ struct Daemon<'a> {
     watch: Watch,
     state: Arc<State>,
     addresses: Vec<String>,
-    keeper: Option<RecordKeeper>,
+    /// Of the active agent of a state folder.
+    post: Option<Post>,
     desk: Option<Arc<Desk>>,
+    responses: Option<Arc<Responses>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -118,10 +136,10 @@ impl Daemon<'_> {
             while let Some(request) = signals.next() {
                 match request {
                     Request::Stop => return Ok("signal"),
-                    Request::Reload => self.reload()?,
+                    Request::Reload { pid, uid } => self.reload(pid, uid)?,
                 }
             }
-            let has_ledger_died = self.keeper.as_ref().is_some_and(RecordKeeper::has_died);
+            let has_ledger_died = self.post.as_ref().is_some_and(|post| post.keeper.has_died());
             if has_ledger_died || self.watch.reader().state() == AgentState::Faulted {
                 return Err(Failure::new(
                     Code::Software,
@@ -165,6 +183,9 @@ impl Daemon<'_> {
         if tick.number == self.last_tick {
             return Ok(());
         }
+        if let Some(post) = &mut self.post {
+            post.advance(&self.watch)?;
+        }
         self.ticks += tick.number - self.last_tick;
         self.last_tick = tick.number;
         if let Some(desk) = &self.desk {
@@ -176,7 +197,7 @@ impl Daemon<'_> {
             self.notifier.ready("watching");
         }
         self.announce_vms(tick.wall_ns)?;
-        if let Some(status) = self.keeper.as_mut().and_then(RecordKeeper::changed) {
+        if let Some(status) = self.post.as_mut().and_then(|post| post.keeper.changed()) {
             self.output.ledger(&status, tick.wall_ns)?;
         }
         self.state.set_lines_dropped(self.output.dropped());
@@ -211,19 +232,24 @@ impl Daemon<'_> {
         if alerts.is_empty() {
             return Ok(());
         }
-        if let Some(keeper) = &mut self.keeper {
-            for alert in &alerts {
-                keeper.alert(alert);
+        if let Some(post) = &mut self.post {
+            // What a process before told is recorded already; incidents and counts are to know that it goes on.
+            for alert in alerts.iter().filter(|alert| !alert.is_repeat) {
+                if post.keeper.alert(alert) {
+                    post.recovery.note_alert(alert);
+                }
             }
             if let Some(desk) = &self.desk {
                 desk.alerts(&alerts);
-                keeper.wait_for(desk.take_last());
+                post.keeper.wait_for(desk.take_last());
             }
-            keeper.settle();
+            post.keeper.settle();
         }
         for alert in &alerts {
             self.book.note(alert);
-            self.output.alert(alert)?;
+            if !alert.is_repeat {
+                self.output.alert(alert)?;
+            }
         }
         self.book.publish(&self.state);
         Ok(())
@@ -234,7 +260,8 @@ impl Daemon<'_> {
         let board = Arc::clone(self.watch.reader().checks());
         let first_run_over = board.state().sweeps > 0;
         let changes = board.take(usize::MAX);
-        if let Some(keeper) = self.keeper.as_mut().filter(|_| !changes.is_empty()) {
+        if let Some(keeper) = self.post.as_mut().map(|post| &mut post.keeper).filter(|_| !changes.is_empty())
+        {
             for change in &changes {
                 keeper.finding(change, &board.rules());
             }
@@ -259,24 +286,45 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    /// Which configuration is in force, and by whose leave.
+    fn tell_standing(&mut self) -> Result<(), Failure> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let (generation, fallback) = (post.recovery.generation(), post.recovery.fallback());
+        if !self.started {
+            self.book.carry(post.recovery.open_alerts());
+            self.book.publish(&self.state);
+        }
+        self.state.set_standing(generation, fallback.is_some(), post.lease.token());
+        if let Some(why) = fallback {
+            self.output.fallback(generation, why)?;
+        }
+        Ok(())
+    }
+
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
-    fn reload(&mut self) -> Result<(), Failure> {
+    fn reload(&mut self, pid: u32, uid: u32) -> Result<(), Failure> {
         self.notifier.reloading();
-        let taken = configure(self.common).and_then(|config| {
-            // The agent takes it up within a moment, and tells of it then.
-            let (ledger, fingerprint) = (config.ledger.clone(), fingerprint_text(&config));
-            Ok((self.swap(config)?, ledger, fingerprint))
+        let loaded = configure(self.common).and_then(|config| {
+            let playbooks = playbooks(&config)?;
+            Ok((self.swap(config.clone())?, config, playbooks))
         });
-        match taken {
-            Ok((text, ledger, fingerprint)) => {
+        match loaded {
+            Ok((text, config, playbooks)) => {
                 if let Some(desk) = &self.desk {
                     desk.reloaded(self.watch.reader(), self.last_tick == 0);
                 }
-                if let Some(keeper) = &mut self.keeper {
-                    keeper.reload(&ledger);
-                    keeper.config(&fingerprint);
-                    keeper.settle();
+                if let Some(post) = &mut self.post {
+                    let who = format!("SIGHUP of process {pid} (uid {uid})");
+                    post.keeper.reload(&config.ledger);
+                    // The planner takes it up in a moment: what the agent says is in force may still be the old one.
+                    post.config(&config, &who);
                 }
+                if let Some(responses) = &self.responses {
+                    let new = Box::new((config, playbooks, self.watch.reader().clone()));
+                    let told = responses.tell(Command::Configure(new));
+                    told.unwrap_or_else(|why| log::error!("the new configuration of responses: {why}"));
+                }
+                self.tell_standing()?;
                 self.output.reload(Ok(text))?;
             }
             Err(failure) => {
@@ -291,7 +339,11 @@ impl Daemon<'_> {
     }
 
     fn swap(&mut self, config: Config) -> Result<&'static str, Failure> {
-        record_keeper::check_reload(self.keeper.as_ref(), self.ledger_option, &config.ledger)?;
+        record_keeper::check_reload(
+            self.post.as_ref().map(|post| &post.keeper),
+            self.ledger_option,
+            &config.ledger,
+        )?;
         let fingerprint = fingerprint_text(&config);
         if config == *self.watch.reader().config() {
             self.state.reloaded(self.watch.reader().clone(), fingerprint);
@@ -302,9 +354,16 @@ impl Daemon<'_> {
             return Ok("the configuration was loaded again and is in force");
         }
         // Limits and roots are fixed when an agent is made: a new one takes over once it runs.
-        let watch = Watch::start(config)?;
+        let mut watch = Watch::prepare(config)?;
         // What the old agent had still to say is said before it goes.
+        self.watch.stop();
         self.take_alerts()?;
+        let before = self.watch.reader().alerts().accounting();
+        watch.go_on_from(before, Recall::default())?;
+        if let Err(failure) = watch.begin() {
+            self.watch.begin()?;
+            return Err(failure);
+        }
         self.watch = watch;
         self.state.reloaded(self.watch.reader().clone(), fingerprint);
         self.last_tick = 0;
@@ -320,11 +379,14 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(responses) = self.responses.take() {
+            responses.stop();
+        }
         if let Some(desk) = self.desk.take() {
             desk.stop();
         }
-        if let Some(keeper) = self.keeper.take() {
-            keeper.stop();
+        if let Some(post) = self.post.take() {
+            post.stop(&self.watch);
         }
         let reader = self.watch.reader();
         let missed = bartizan_core::sampling::metrics::agent::TICKS_MISSED;

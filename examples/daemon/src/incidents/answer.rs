@@ -12,7 +12,8 @@
 //! is recorded together with the user id that the kernel vouches for.
 
 use super::Desk;
-use crate::serve::http::{Body, Peer, Request, Response, Status};
+use crate::serve::http::{Request, Response, Status};
+use crate::serve::peer::{Answered, allowed, body, found, refusal, who};
 use bartizan_core::checks::report::json::rfc3339;
 use bartizan_core::incidents::{Closure, Matcher, NewSilence, Refused, Silence, Source, Step, Verdict};
 use serde::Deserialize;
@@ -66,17 +67,9 @@ pub fn answer(desk: Option<&Desk>, request: &Request) -> Option<Response> {
     if !matches!(parts[0], "incidents" | "silences") {
         return None;
     }
-    let uid = match request.peer {
-        Peer::Unix { uid } if uid == 0 || uid == nix::unistd::geteuid().as_raw() => uid,
-        Peer::Unix { .. } => {
-            return Some(refusal(
-                Status::Forbidden,
-                "only root and the daemon's own user may ask for incidents",
-            ));
-        }
-        Peer::Tcp => {
-            return Some(refusal(Status::Forbidden, "incidents are served on the Unix socket alone"));
-        }
+    let uid = match allowed(request, "incidents") {
+        Ok(uid) => uid,
+        Err(refused) => return Some(refused),
     };
     let Some(desk) = desk else {
         return Some(refusal(
@@ -93,29 +86,11 @@ pub fn answer(desk: Option<&Desk>, request: &Request) -> Option<Response> {
         (true, ["silences", id, "end"]) => end(desk, id, &request.body, uid),
         _ => Err((Status::NotFound, format!("there is no {}", request.path))),
     };
-    Some(match answered {
-        Ok(value) => Response {
-            status: Status::Ok,
-            content_type: "application/json",
-            body: Body::Text(format!("{value}\n")),
-        },
-        Err((status, why)) => refusal(status, &why),
-    })
-}
-
-type Answered = Result<Value, (Status, String)>;
-
-fn refusal(status: Status, why: &str) -> Response {
-    let body = Body::Text(format!("{}\n", json!({ "error": why })));
-    Response { status, content_type: "application/json", body }
+    Some(found(answered))
 }
 
 fn number(text: &str) -> Result<u64, (Status, String)> {
     text.parse().map_err(|_| (Status::BadRequest, format!("{text:?} is no number of an incident or silence")))
-}
-
-fn body<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, (Status, String)> {
-    serde_json::from_slice(bytes).map_err(|error| (Status::BadRequest, format!("the body: {error}")))
 }
 
 fn refused(refused: &Refused) -> (Status, String) {
@@ -128,17 +103,6 @@ fn refused(refused: &Refused) -> (Status, String) {
         Refused::NotRecorded(_) => Status::ServiceUnavailable,
     };
     (status, refused.to_string())
-}
-
-/// Who acts: the name they gave, and the user that the kernel says they are.
-fn who(by: &str, uid: u32) -> String {
-    let user = nix::unistd::User::from_uid(uid.into()).ok().flatten();
-    match user {
-        Some(user) if user.name == by.trim() => user.name,
-        Some(user) if by.trim().is_empty() => user.name,
-        Some(user) => format!("{} ({})", by.trim(), user.name),
-        None => format!("{} (uid {uid})", by.trim()),
-    }
 }
 
 fn list(desk: &Desk) -> Value {
@@ -219,8 +183,7 @@ fn step(desk: &Desk, id: &str, verb: &str, bytes: &[u8], uid: u32) -> Answered {
         _ => return Err((Status::NotFound, format!("there is no step {verb:?}"))),
     };
     let by = who(&body.by, uid);
-    desk.act(|incidents, now_ns, outside| incidents.step(id, step, &by, &body.note, now_ns, outside))
-        .map_err(|why| refused(&why))?;
+    desk.step(id, step, &by, &body.note).map_err(|why| refused(&why))?;
     show(desk, &id.to_string())
 }
 

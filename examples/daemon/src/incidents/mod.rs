@@ -14,8 +14,8 @@ use bartizan_core::checks::{Change, Severity as CheckSeverity};
 use bartizan_core::config::Config;
 use bartizan_core::engine::Reader;
 use bartizan_core::incidents::{
-    Accounts, Condition, Delivery, Event, Evidence, Incidents, Outside, Policy, Refused, Returning, Signal,
-    Source,
+    Accounts, Condition, Delivery, Event, Evidence, Incidents, Notice, Outside, Policy, Refused, Returning,
+    Signal, Source, Step,
 };
 use bartizan_core::ledger::{Kind, Ledger, LedgerError, RealDisk, Ticket, read};
 use bartizan_core::recovery::{restore, save, take};
@@ -183,6 +183,22 @@ impl Desk {
         if let Err(error) = done {
             log::error!("the new policy of incidents is not in force: {error}");
         }
+    }
+
+    /// Every incident in memory, as a notice would tell of it.
+    #[must_use]
+    pub fn views(&self) -> Vec<Notice> {
+        let inner = self.lock();
+        let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
+        ids.into_iter().filter_map(|id| inner.returning.incidents.view(id)).collect()
+    }
+
+    /// Takes a step with an incident; done once it is durable.
+    ///
+    /// # Errors
+    /// Why it may not be taken.
+    pub fn step(&self, id: u64, step: Step, by: &str, note: &str) -> Result<(), Refused> {
+        self.act(|incidents, now_ns, outside| incidents.step(id, step, by, note, now_ns, outside))
     }
 
     /// The record that must be durable before what was taken in is said.

@@ -5,11 +5,13 @@ mod incidents;
 pub mod labels;
 pub mod ledger;
 pub mod openmetrics;
+pub mod peer;
 pub mod server;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Code, Failure};
-use crate::incidents::{Desk, answer};
+use crate::incidents::Desk;
+use crate::responses::Responses;
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
@@ -35,12 +37,17 @@ pub struct State {
     fingerprint: Mutex<String>,
     reload_successful: AtomicBool,
     reload_at_ns: AtomicI64,
+    /// Generation of the configuration, and fencing token; 0 without a state folder.
+    generation: AtomicU64,
+    token: AtomicU64,
+    is_fallback: AtomicBool,
     alerts_active: [AtomicU64; 3],
     answers: [AtomicU64; Status::ALL.len()],
     ledger: Mutex<Option<Ledger>>,
     lines_dropped: AtomicU64,
     /// There from when the ledger was opened, if there is one.
     desk: OnceLock<Arc<Desk>>,
+    responses: OnceLock<Arc<Responses>>,
 }
 
 impl State {
@@ -53,18 +60,35 @@ impl State {
             fingerprint: Mutex::new(fingerprint),
             reload_successful: AtomicBool::new(true),
             reload_at_ns: AtomicI64::new(loaded_at_ns),
+            generation: AtomicU64::new(0),
+            token: AtomicU64::new(0),
+            is_fallback: AtomicBool::new(false),
             alerts_active: Default::default(),
             answers: Default::default(),
             ledger: Mutex::default(),
             lines_dropped: AtomicU64::new(0),
             desk: OnceLock::new(),
+            responses: OnceLock::new(),
         }
+    }
+
+    /// What is in force in a state folder.
+    pub fn set_standing(&self, generation: u64, is_fallback: bool, token: u64) {
+        self.generation.store(generation, Relaxed);
+        self.is_fallback.store(is_fallback, Relaxed);
+        self.token.store(token, Relaxed);
     }
 
     /// Incidents are there.
     pub fn has_incidents(&self, desk: Arc<Desk>) {
         // Opened once, by the daemon: a second one would be a mistake, and changes nothing.
         let _ = self.desk.set(desk);
+    }
+
+    /// Responses are there.
+    pub fn has_responses(&self, responses: Arc<Responses>) {
+        // As above.
+        let _ = self.responses.set(responses);
     }
 
     /// A new configuration is in force.
@@ -178,6 +202,18 @@ impl State {
             "When the configuration in force was loaded, as Unix time.",
             &[(String::new(), at)],
         );
+        let token = self.token.load(Relaxed);
+        if token > 0 {
+            let number = |number: u64| [(String::new(), number.to_string())];
+            let help = "Generation of the configuration in force.";
+            family("bartizan_config_generation", Gauge, "", help, &number(self.generation.load(Relaxed)));
+            let help =
+                "Whether the last good configuration is in force because the file was wrong at the start.";
+            let is_fallback = u64::from(self.is_fallback.load(Relaxed));
+            family("bartizan_config_fallback", Gauge, "", help, &number(is_fallback));
+            let help = "Fencing token: grows each time another agent becomes the active one.";
+            family("bartizan_lease_token", Gauge, "", help, &number(token));
+        }
         let active: Vec<_> = [Severity::Info, Severity::Warning, Severity::Critical]
             .into_iter()
             .map(|severity| {
@@ -220,7 +256,9 @@ impl State {
 
 impl Handler for State {
     fn answer(&self, request: &Request) -> Response {
-        if let Some(answered) = answer(self.desk.get().map(Arc::as_ref), request) {
+        let answered = crate::incidents::answer(self.desk.get().map(Arc::as_ref), request)
+            .or_else(|| crate::responses::answer(self.responses.get().map(Arc::as_ref), request));
+        if let Some(answered) = answered {
             return answered;
         }
         if request.is_post {

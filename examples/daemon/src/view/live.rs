@@ -273,7 +273,12 @@ fn cell(vm: &VmView, title: &str) -> String {
 /// The name of the machine that is looked at: this one's, or what a recorded host says of itself.
 #[must_use]
 pub fn host_name(reader: &Reader) -> String {
-    let proc = &reader.config().roots.proc;
+    host_name_below(&reader.config().roots.proc)
+}
+
+/// The host's name, as its `/proc` tells it.
+#[must_use]
+pub fn host_name_below(proc: &std::path::Path) -> String {
     std::fs::read_to_string(proc.join("sys/kernel/hostname"))
         .map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }

@@ -103,7 +103,19 @@ impl Daemon {
         http.unwrap().to_owned()
     }
 
-    fn complaints(&mut self) -> String {
+    /// Its exit code, once it has ended by itself.
+    pub(crate) fn wait(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+
+    /// The signal that ended it.
+    pub(crate) fn killed_by(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        self.child.wait().unwrap().signal()
+    }
+
+    /// What it wrote on standard error, once it has ended.
+    pub(crate) fn complaints(&mut self) -> String {
         let mut text = String::new();
         if let Some(stderr) = &mut self.stderr {
             let _ = stderr.read_to_string(&mut text);
