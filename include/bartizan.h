@@ -69,6 +69,9 @@
 /* Open, read, close. Since: 0.1 */
 #define BTZ_THREAD_TIER_OPEN_EACH 3
 
+/* A program in the kernel that reads all threads of all VMs in one run. Since: 0.1 */
+#define BTZ_THREAD_TIER_BPF 4
+
 /* The cheapest way that works. Since: 0.1 */
 #define BTZ_KVM_TIER_AUTO 1
 
@@ -83,6 +86,9 @@
 
 /* Not at all. Since: 0.1 */
 #define BTZ_KVM_TIER_OFF 5
+
+/* A program in the kernel that reads the counters of all VMs in one run. Since: 0.1 */
+#define BTZ_KVM_TIER_BPF 6
 
 /* It has no threads: the host drives it, or it was stopped. Since: 0.1 */
 #define BTZ_STATE_IDLE 0
@@ -237,10 +243,10 @@
 /* The signs about one VM, or about the host, taken together. Since: 0.3 */
 #define BTZ_RULE_UNUSUAL_TOGETHER 8
 
-/* A resource will be used up. Since: 0.1 */
+/* A resource will be used up. Since: 0.3 */
 #define BTZ_RULE_EXHAUSTION 9
 
-/* A counter that should move has stopped. Since: 0.1 */
+/* A counter that should move has stopped. Since: 0.3 */
 #define BTZ_RULE_STANDSTILL 10
 
 /* The rule makes no sense for this host or VM. Since: 0.2 */
@@ -616,7 +622,7 @@ typedef struct btz_source {
     uint32_t reserved;
     /* Its name, such as "kvm". */
     char name[32];
-    /* The tier in use: "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
+    /* The tier in use: "bpf", "kept-fd", "stats-fd", "debugfs", "qmp", "none", ... */
     char tier[32];
     /* Why this tier and no better one; where something is closed, which capability or permission opens it. */
     char reason[512];

@@ -1375,7 +1375,7 @@
 #define BTZ_METRIC_VM_RUN_STATE 6160
 /* vm_balloon_actual_bytes: Memory the balloon leaves to the guest. */
 #define BTZ_METRIC_VM_BALLOON_ACTUAL 6161
-/* vm_monitor_state: What the VMM's monitor did when it was last asked: 1 answered, 2 was silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen. */
+/* vm_monitor_state: What the VMM's monitor did when it was last asked: 1 answered, 2 silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen. */
 #define BTZ_METRIC_VM_MONITOR_STATE 6162
 /* vm_vmm_exits_io_in (counter): Exits the VMM handled for port reads. */
 #define BTZ_METRIC_VM_VMM_EXITS_IO_IN 6163
@@ -1719,5 +1719,19 @@
 #define BTZ_METRIC_AGENT_STANDSTILLS_FALSE 10048
 /* agent_standstills_open: Of these, so many are not decided yet. */
 #define BTZ_METRIC_AGENT_STANDSTILLS_OPEN 10049
+/* agent_detection_series: Series of `unusual` rules that have a detector. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES 10050
+/* agent_detection_series_warming: Of these, series that are only learned from yet. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_WARMING 10051
+/* agent_detection_series_refused: Series that nobody watches because limits.series is reached. */
+#define BTZ_METRIC_AGENT_DETECTION_SERIES_REFUSED 10052
+/* agent_detection_threshold_ratio: How strong evidence must be to be told now: minus the natural logarithm of its probability in quiet time. */
+#define BTZ_METRIC_AGENT_DETECTION_THRESHOLD 10053
+/* agent_detection_alarms (counter): Alarms told by `unusual-together` rules. */
+#define BTZ_METRIC_AGENT_DETECTION_ALARMS 10054
+/* agent_detection_left_to_host (counter): Alarms about a VM that were not told because most VMs showed the same. */
+#define BTZ_METRIC_AGENT_DETECTION_LEFT_TO_HOST 10055
+/* agent_threads_unread: Threads of VMs that were not read in the last tick: they came after their VM was planned, and the BPF tier had no room left for them. */
+#define BTZ_METRIC_AGENT_THREADS_UNREAD 10056
 
 #endif /* BARTIZAN_METRICS_H */

@@ -23,6 +23,7 @@ pub mod coordination;
 pub mod detection;
 pub mod engine;
 pub mod incidents;
+pub mod learning;
 pub mod ledger;
 pub mod recovery;
 pub mod response;

@@ -99,7 +99,15 @@ fn query_stats(qmp: &mut Qmp, target: &str) -> Vec<HashMap<String, i64>> {
         let stats = entry["stats"].as_array().unwrap().iter();
         stats.filter_map(|stat| Some((stat["name"].as_str()?.to_owned(), stat["value"].as_i64()?))).collect()
     };
-    answer.as_array().unwrap().iter().map(counters).collect()
+    let mut entries = answer.as_array().unwrap().clone();
+    // `/machine/unattached/device[0]` is the first vCPU; QEMU lists the last one first.
+    entries.sort_by_key(|entry| {
+        let digits = |c: char| !c.is_ascii_digit();
+        entry["qom-path"]
+            .as_str()
+            .and_then(|path| path.trim_matches(digits).rsplit(digits).next()?.parse::<u32>().ok())
+    });
+    entries.iter().map(counters).collect()
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn a_qemu_without_statistics_descriptors_is_read_as_it_says_itself() {
     assert_eq!(ours.report(Source::Kvm).tier, "bpf", "{:?}", ours.report(Source::Kvm));
     assert!(proc::wait_until(LONG, || {
         ours.tick();
-        ours.vm(vm::KVM_IO_EXITS).is_ok_and(|exits| exits > 100)
+        ours.vm(vm::VCPU_RUN).is_ok_and(|run_ns| run_ns > 500_000_000)
     }));
     let mut qmp = qemu.qmp().unwrap();
     let before = (query_stats(&mut qmp, "vcpu"), query_stats(&mut qmp, "vm"));
@@ -136,10 +144,10 @@ fn a_qemu_without_statistics_descriptors_is_read_as_it_says_itself() {
         for (name, metric) in [
             ("exits", vcpu::EXITS),
             ("io_exits", vcpu::KVM_IO_EXITS),
-            ("mmio_exits", vcpu::KVM_MMIO_EXITS),
-            ("irq_injections", vcpu::KVM_IRQ_INJECTIONS),
+            ("signal_exits", vcpu::KVM_SIGNAL_EXITS),
+            ("fpu_reload", vcpu::KVM_FPU_RELOADS),
+            ("req_event", vcpu::KVM_REQUEST_EVENTS),
             ("halt_wait_ns", vcpu::KVM_HALT_WAIT),
-            ("insn_emulation", vcpu::KVM_EMULATIONS),
         ] {
             between(&before.0[index], ours.vcpu(index, metric), &after.0[index], name);
         }
@@ -150,7 +158,7 @@ fn a_qemu_without_statistics_descriptors_is_read_as_it_says_itself() {
     {
         between(&before.1[0], ours.vm(metric), &after.1[0], name);
     }
-    assert!(moved >= 4, "a firmware that boots moves more than {moved} of these");
+    assert!(moved >= 3, "a guest that runs moves more than {moved} of these");
 }
 
 /// Whether debugfs shows that KVM has a VM of this process.

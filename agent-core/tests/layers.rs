@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sampling: kernel bytes become numbers", &["sampling"]),
     ("checks: facts of the host become findings", &["checks"]),
     ("coordination: whose claims prevail", &["coordination"]),
+    ("learning: closed incidents become rules", &["learning"]),
     ("alerts: what leaves the agent", &["alerts"]),
     ("detection: numbers become alerts", &["detection"]),
     ("incidents: alerts and findings become incidents", &["incidents"]),

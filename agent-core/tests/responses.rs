@@ -5,9 +5,10 @@
 
 use bartizan_core::alerts::Severity;
 use bartizan_core::config::Config;
+use bartizan_core::config::response::Response as Rails;
 use bartizan_core::response::action::{Action, Target, Undo};
 use bartizan_core::response::book::{Book, End, Entry, Phase, Proposal};
-use bartizan_core::response::guard::{Guard, Rails};
+use bartizan_core::response::guard::Guard;
 use bartizan_core::response::hands::{Deadline, Hands, Standing, Trouble, Undone};
 use bartizan_core::response::playbook::{Approval, Case, OnFailure, Otherwise, Playbook, Step, Trigger};
 use bartizan_core::response::responder::{Arbiter, Call, Event, Journal, Responder, Ruling, World};
@@ -21,6 +22,7 @@ use bartizan_testkit::proc::CpuTicks;
 use bartizan_testkit::qemu::{self, Qemu};
 use bartizan_testkit::{proc, skip};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -358,19 +360,23 @@ impl Journal for Paper {
 
 #[derive(Default)]
 struct Everybody {
-    denied: Option<String>,
-    released: Rc<RefCell<Vec<u64>>>,
+    granted: BTreeSet<u64>,
+    /// What an earlier life was granted is not known.
+    resumed: bool,
 }
 
 impl Arbiter for Everybody {
     fn decide(&mut self, proposal: &Proposal) -> Ruling {
-        self.denied
-            .clone()
-            .map_or_else(|| Ruling::Granted(proposal.id, "nobody objects".to_owned()), Ruling::Denied)
+        self.granted.insert(proposal.id);
+        Ruling::Granted("nobody objects".to_owned())
     }
 
-    fn release(&mut self, token: u64) {
-        self.released.borrow_mut().push(token);
+    fn stands(&self, _proposal: &Proposal) -> bool {
+        true
+    }
+
+    fn release(&mut self, response: u64) {
+        assert!(self.granted.remove(&response) || self.resumed, "released what was not granted");
     }
 }
 
@@ -401,11 +407,13 @@ fn playbook(steps: Vec<Action>, approval: Approval) -> Playbook {
             causes: vec!["*".into()],
             severity_min: Severity::Info,
             tenants: vec![],
+            vms: vec![],
             signs_min: 1,
             signs_within_s: 60,
         },
         lease_s: 60,
         approval,
+        closing: None,
         steps: steps
             .into_iter()
             .map(|action| Step { action, timeout_s: 20, on_failure: OnFailure::Undo })
@@ -443,14 +451,21 @@ impl Stage {
             Hands::default(),
             Clock::Manual(Arc::clone(&self.time)),
             self.paper.clone(),
-            Everybody::default(),
+            Everybody { resumed: !self.paper.entries.borrow().is_empty(), ..Everybody::default() },
             self.place.clone(),
         )
     }
 
     fn call(&self, responder: &mut Responder<Paper, Everybody, Place>) -> Result<usize, String> {
         let now_ns = self.time.wall_ns.load(Relaxed);
-        let case = Case { cause: "x", severity: Severity::Critical, tenant: "", signs_ns: &[now_ns], now_ns };
+        let case = Case {
+            cause: "x",
+            severity: Severity::Critical,
+            tenant: "",
+            vm: "x",
+            signs_ns: &[now_ns],
+            now_ns,
+        };
         responder.call(&Call { incident: 5, target: &self.target, case, began_ns: now_ns })
     }
 

@@ -4,7 +4,7 @@
 
 mod vm_support;
 
-use bartizan_core::config::Config;
+use bartizan_core::config::{Config, ThreadTierChoice};
 use bartizan_core::sampling::availability::Availability;
 use bartizan_core::sampling::metrics::{Source, vcpu, vm, vmnet};
 use bartizan_core::sampling::vm::bpf::Bpf;
@@ -318,8 +318,10 @@ fn few_descriptors_mean_another_tier_and_the_same_values() {
     let threads = vmm.vcpu_threads().unwrap();
     stop_every_thread(&vmm);
     let info = describe(vmm.pid(), &threads, &[]);
-    let mut many = Watched::new(info.clone(), &Config::default());
-    let mut few = Watched::with_descriptors(info, &Config::default(), 4);
+    let mut files = Config::default();
+    files.sampling.thread_tier = ThreadTierChoice::KeptFd;
+    let mut many = Watched::new(info.clone(), &files);
+    let mut few = Watched::with_descriptors(info, &files, 4);
     let report = few.report(Source::Schedule);
     assert!(report.tier.contains("open-each") && report.reason.contains("RLIMIT_NOFILE"), "{report:?}");
     assert!(few.plan.descriptors() <= 5, "{}", few.plan.descriptors());

@@ -82,7 +82,9 @@ const SAME: [(&str, &str); 12] = [
 fn kvm_counters_are_those_of_the_statistics_descriptor() {
     need_kvm!();
     let vmm = MiniVmm::builder().vcpus(2).guest(Guest::ExitStorm).stats_fds().start().unwrap();
-    let mut watched = watch(&vmm, &Config::default());
+    let mut config = Config::default();
+    config.sampling.kvm_tier = KvmTierChoice::StatsFd;
+    let mut watched = watch(&vmm, &config);
     let report = watched.report(Source::Kvm);
     assert_eq!((report.tier, report.availability), ("stats-fd", Availability::Ok), "{report:?}");
     watched.tick();
@@ -143,7 +145,9 @@ fn debugfs_gives_sums_when_there_is_nothing_better() {
     for (name, text) in [("exits", "123\n"), ("halt_wait_ns", "456\n"), ("pages_4k", "x\n")] {
         std::fs::write(counters.join(name), text).unwrap();
     }
-    let roots = Roots { debugfs: folder.path().to_owned(), ..Roots::default() };
+    // Without a description of the kernel's types there are no programs in it.
+    let (debugfs, sys) = (folder.path().to_owned(), folder.path().join("none"));
+    let roots = Roots { debugfs, sys, ..Roots::default() };
     let mut watched = watch(&vmm, &Config { roots, ..Config::default() });
     let report = watched.report(Source::Kvm).clone();
     assert_eq!(report.tier, "debugfs", "{report:?}");

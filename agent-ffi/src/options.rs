@@ -268,8 +268,9 @@ mod tests {
         apply(effective(&config), &mut other).expect("applies");
         assert_eq!(other, config);
         // A ledger is opened with options of its own; incidents are a daemon's.
-        let elsewhere =
-            |range: &&Range| range.key.starts_with("ledger.") || range.key.starts_with("incidents.");
+        let elsewhere = |range: &&Range| {
+            ["ledger.", "incidents.", "response."].iter().any(|section| range.key.starts_with(section))
+        };
         let count = RANGES.iter().filter(|range| !elsewhere(range)).count();
         assert_eq!(count, 20, "a number was added to the configuration: add it to btz_options");
     }

@@ -64,9 +64,10 @@ fn peers() -> Result<Vec<(String, f64)>, String> {
     let mut command = Command::new(python);
     command.args([script, "--cost"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let samples: String = (0..SAMPLES).map(|index| format!("{}\n", sample(index))).collect();
     let mut input = child.stdin.take().ok_or("no standard input")?;
-    input.write_all(samples.as_bytes()).map_err(|error| error.to_string())?;
+    for index in 0..SAMPLES {
+        writeln!(input, "{}", sample(index)).map_err(|error| error.to_string())?;
+    }
     drop(input);
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     if !output.status.success() {

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod faults;
 pub mod http;
 pub mod peers;
+pub mod poisson;
 pub mod report;
 pub mod tree;
 

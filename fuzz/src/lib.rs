@@ -63,6 +63,9 @@ pub const TARGETS: &[Target] = &[
     ("checks_waivers", check_waivers),
     ("checks_nft", checks::nft::fuzzing::netlink),
     ("playbooks", playbooks),
+    ("coordination_policy", coordination_policy),
+    ("coordination_record", coordination_record),
+    ("coordination_jobs", coordination_jobs),
 ];
 
 /// Playbooks: what is refused says where.
@@ -115,6 +118,40 @@ pub fn check_waivers(data: &[u8]) {
     use bartizan_core::checks::waiver::Waivers;
     if let Ok(waivers) = Waivers::parse(&String::from_utf8_lossy(data)) {
         assert_eq!(Waivers::parse(&waivers.to_toml()), Ok(waivers));
+    }
+}
+
+/// A file of claims: what is accepted is valid, and can be decided about.
+///
+/// # Panics
+/// When it is not: that is what the fuzzer looks for.
+pub fn coordination_policy(data: &[u8]) {
+    use bartizan_core::coordination::{Arbiter, Contract, policy, survey};
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(claims) = policy::parse(text) else { return };
+    let _ = survey(&claims, &Contract::default());
+    let mut arbiter = Arbiter::default();
+    for claim in claims {
+        assert_eq!(claim.validate(), Ok(()));
+        let _ = arbiter.request(claim, 1);
+    }
+}
+
+/// Records of changes to claims, as a ledger gives them: what is no change, or does not fit, is refused.
+///
+/// # Panics
+/// When a change reads back as another: that is what the fuzzer looks for.
+pub fn coordination_record(data: &[u8]) {
+    use bartizan_core::coordination::{Book, Change};
+    let Ok(change) = Change::from_bytes(data) else { return };
+    assert_eq!(change.to_bytes().and_then(|bytes| Change::from_bytes(&bytes)), Ok(change.clone()));
+    let _ = Book::replay([&change, &change]);
+}
+
+/// A monitor's answers about work under way.
+pub fn coordination_jobs(data: &[u8]) {
+    if let Ok(answer) = serde_json::from_slice::<serde_json::Value>(data) {
+        let _ = bartizan_core::coordination::found::jobs::under_way(&[answer]);
     }
 }
 

@@ -113,6 +113,7 @@ impl Queue {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a subject is a VM or, as none, the host")]
     fn vm(pid: i32) -> Option<VmId> {
         Some(VmId { pid, start_ticks: 1 })
     }

@@ -31,14 +31,12 @@ impl Dependencies {
         match self.seen.get(key) {
             Some(known) if **known == *own => {}
             _ => {
-                let list = match self.lists.get(own.as_slice()) {
-                    Some(list) => Arc::clone(list),
-                    None => {
-                        let list: Seen = own.into();
-                        self.lists.insert(Arc::clone(&list));
-                        list
-                    }
-                };
+                let known = self.lists.get(own.as_slice()).map(Arc::clone);
+                let list = known.unwrap_or_else(|| {
+                    let list: Seen = own.into();
+                    self.lists.insert(Arc::clone(&list));
+                    list
+                });
                 self.seen.insert(key, list);
             }
         }

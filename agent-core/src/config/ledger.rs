@@ -93,7 +93,7 @@ mod tests {
         let key = Verifier { name: "w.example".into(), key: [7; 32], is_witness: true };
         let text = format!("[ledger]\nwitnesses = [\"{key}\"]\n");
         let upkeep = Config::from_toml(&text, None).expect("valid").ledger.upkeep();
-        assert_eq!(upkeep.witnesses, [key.clone()]);
+        assert_eq!(upkeep.witnesses, std::slice::from_ref(&key));
         assert!(upkeep.keep.is_some_and(|keep| keep.cosigned_only));
         let log = Verifier { is_witness: false, ..key };
         for wrong in [log.to_string(), "nonsense".to_owned()] {

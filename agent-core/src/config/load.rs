@@ -20,6 +20,14 @@ impl Config {
         merged(&[(file.map(Path::to_path_buf), text.to_owned())])
     }
 
+    /// The same configuration with another text laid over it, as a later drop-in would be: `a.b = 1` sets one key.
+    ///
+    /// # Errors
+    /// Every mistake that was found in one pass, with its place.
+    pub fn overlaid(&self, text: &str, file: Option<&Path>) -> Result<Self, ConfigError> {
+        merged(&[(None, self.to_toml()), (file.map(Path::to_path_buf), text.to_owned())])
+    }
+
     /// Reads a file and its drop-ins, `<path>.d/*.toml`, merged in the byte order of their names.
     ///
     /// A later file's key replaces an earlier one's, key by key; an array replaces an array. Two keys add up instead:

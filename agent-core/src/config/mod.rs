@@ -10,6 +10,7 @@ pub mod incidents;
 mod ledger;
 mod limits;
 mod load;
+pub mod response;
 mod roots;
 mod validate;
 mod wording;
@@ -53,6 +54,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Incidents.
     pub incidents: incidents::Incidents,
+    /// What is done about them.
+    pub response: response::Response,
     /// Who is told of incidents. A daemon's; a library's host takes them itself.
     pub deliver: Vec<incidents::Deliver>,
     /// Names of shipped rules that are switched off.

@@ -40,7 +40,7 @@ fn every_kind_of_mistake_is_told_with_its_place_and_cure() {
         ("rules_off = \"x\"\n", "b.toml:1:13: `rules_off`: an array: [ ... ] is expected here"),
         (
             "[sampling]\nkvm_tier = \"stats_fd\"\n",
-            "b.toml:2:12: `sampling.kvm_tier`: \"stats_fd\" is not one of auto, stats-fd, debugfs, qmp, off; \
+            "b.toml:2:12: `sampling.kvm_tier`: \"stats_fd\" is not one of auto, bpf, stats-fd, debugfs, qmp, off; \
              did you mean \"stats-fd\"?",
         ),
         (

@@ -60,6 +60,9 @@ pub const RANGES: &[Range] = &[
     range("incidents.per_tenant_per_minute_max", 1, 100_000, |c| c.incidents.per_tenant_per_minute_max),
     range("incidents.close_after_h", 0, 8_760, |c| c.incidents.close_after_h),
     range("incidents.reconcile_s", 1, 86_400, |c| c.incidents.reconcile_s),
+    range("response.vms_max", 1, 1_024, |c| c.response.vms_max),
+    range("response.vms_percent_max", 0, 100, |c| c.response.vms_percent_max),
+    range("response.per_hour_max", 0, 1_000, |c| c.response.per_hour_max),
 ];
 
 /// A mistake, and the path to the value that is wrong.

@@ -193,17 +193,28 @@ impl Arbiter {
     /// Takes in what was found on the host: the whole of it, so that what is not there any more has ended. What is there
     /// was there first: between equals it prevails. What it must not be, by a higher rule, sleeps: it is known, and
     /// keeps nobody from anything. Of two findings that collide the first is taken; the other is for
-    /// [`survey`](super::survey()) to tell.
+    /// [`survey`](super::survey()) to tell. Of `unseen` paths nothing could be learnt this time: what was found there
+    /// before stays.
     ///
     /// # Errors
     /// When a finding makes no sense.
-    pub fn observe(&mut self, found: &[Claim], now_ns: u64) -> Result<Answer, ClaimError> {
+    pub fn observe(
+        &mut self,
+        found: &[Claim],
+        unseen: &[ResourcePath],
+        now_ns: u64,
+    ) -> Result<Answer, ClaimError> {
         found.iter().try_for_each(Claim::validate)?;
         let mut wanted: BTreeSet<&Claim> =
             found.iter().filter(|claim| claim.origin == Origin::Found).collect();
         let known = self.book.claims().filter(|(_, live)| live.claim.origin == Origin::Found);
-        let gone: Vec<Token> =
-            known.filter(|(_, live)| !wanted.remove(&live.claim)).map(|(token, _)| token).collect();
+        let hidden = |claim: &Claim| {
+            claim.parts.iter().any(|part| unseen.iter().any(|path| path.overlaps(&part.path)))
+        };
+        let gone: Vec<Token> = known
+            .filter(|(_, live)| !wanted.remove(&live.claim) && !hidden(&live.claim))
+            .map(|(token, _)| token)
+            .collect();
         let wanted: Vec<Claim> = wanted.into_iter().cloned().collect();
         let mut work = Work::new(self, now_ns);
         gone.into_iter().try_for_each(|token| work.end(token, End::Gone))?;

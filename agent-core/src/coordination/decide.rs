@@ -202,7 +202,9 @@ fn with_alternative(book: &Book, terms: &Terms, claim: &Claim, mut decision: Dec
             && standing(book, terms, &instead, None).lost.is_empty()
         {
             decision.alternative = Some(milder.name);
-            decision.sentence.push_str(&format!("; {} would be granted", milder.name));
+            decision.sentence.push_str("; ");
+            decision.sentence.push_str(milder.name);
+            decision.sentence.push_str(" would be granted");
             break;
         }
         action = Some(milder);

@@ -235,10 +235,12 @@ fn what_is_found_is_there_and_what_is_gone_has_ended() {
     let lease = granted(&ask(&mut arbiter, says(Mode::Exclusive, "vm/u/placement", "", soc())));
     let mut migration = act("migrate", Party::csp("qemu"));
     migration.origin = Origin::Found;
-    arbiter.observe(std::slice::from_ref(&migration), 20).expect("observed");
+    arbiter.observe(std::slice::from_ref(&migration), &[], 20).expect("observed");
     assert!(arbiter.book().claim(lease).is_none(), "reality displaces what was only said");
-    assert!(arbiter.observe(std::slice::from_ref(&migration), 21).expect("again").changes.is_empty());
+    assert!(arbiter.observe(std::slice::from_ref(&migration), &[], 21).expect("again").changes.is_empty());
     assert_eq!(ask(&mut arbiter, act("restart", soc())).rule, Some(Rule::Incumbent));
-    arbiter.observe(&[], 30).expect("gone");
+    arbiter.observe(&[], &[path("vm/u")], 29).expect("unseen");
+    assert_eq!(ask(&mut arbiter, act("restart", soc())).rule, Some(Rule::Incumbent), "not seen is not gone");
+    arbiter.observe(&[], &[], 30).expect("gone");
     granted(&ask(&mut arbiter, act("restart", soc())));
 }

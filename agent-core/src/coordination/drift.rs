@@ -6,7 +6,7 @@
 use super::conflict::{Class, Conflict, Side};
 use super::party::Party;
 use super::path::ResourcePath;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Settings that are followed at a time; of more, those seen least recently are forgotten.
 pub(super) const SETTINGS_MAX: usize = 4_096;
@@ -20,7 +20,7 @@ pub struct Drift {
     returns_max: usize,
     settings: BTreeMap<ResourcePath, Setting>,
     /// Settings by when they were seen last.
-    seen: BTreeMap<(u64, ResourcePath), ()>,
+    seen: BTreeSet<(u64, ResourcePath)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ impl Drift {
     /// Tells a fight when a setting returns to an earlier value more than `returns_max` times within `window_ns`.
     #[must_use]
     pub fn new(window_ns: u64, returns_max: usize) -> Self {
-        Self { window_ns, returns_max, settings: BTreeMap::new(), seen: BTreeMap::new() }
+        Self { window_ns, returns_max, settings: BTreeMap::new(), seen: BTreeSet::new() }
     }
 
     /// Takes note of what a setting is, and of who set it where that is known. Tells a fight once; again only after it
@@ -84,13 +84,13 @@ impl Drift {
             setting.seen_ns = now_ns;
         } else {
             if self.settings.len() >= SETTINGS_MAX
-                && let Some(((_, oldest), ())) = self.seen.pop_first()
+                && let Some((_, oldest)) = self.seen.pop_first()
             {
                 self.settings.remove(&oldest);
             }
             self.settings.insert(path.clone(), Setting { seen_ns: now_ns, ..Setting::default() });
         }
-        self.seen.insert((now_ns, path.clone()), ());
+        self.seen.insert((now_ns, path.clone()));
     }
 }
 

@@ -212,12 +212,12 @@ impl Action {
             let value = if open(effect) { value } else { effect.value };
             Ok(Part::new(target.below(effect.part)?, effect.mode, value))
         };
-        let parts = self.effects.iter().map(part).collect::<Result<Vec<_>, ClaimError>>()?;
+        let touched = self.effects.iter().map(part).collect::<Result<Vec<_>, ClaimError>>()?;
         Ok(Claim {
             party,
             mechanism: mechanism.to_owned(),
             action: Some(self.name.to_owned()),
-            parts,
+            parts: touched,
             isolates: self.isolates,
             disrupts: self.disrupts,
             priority: 0,

@@ -30,6 +30,7 @@ pub mod found;
 mod index;
 mod party;
 mod path;
+pub mod policy;
 mod survey;
 mod terms;
 

@@ -131,7 +131,7 @@ fn run(arbiter: &mut Arbiter, world: &mut World, now: &mut u64, deed: Deed) -> V
             *now += by;
             arbiter.expire(*now).expect("a book of ours")
         }
-        Deed::Observe(found) => arbiter.observe(&found, *now).expect("it makes sense"),
+        Deed::Observe(found) => arbiter.observe(&found, &[], *now).expect("it makes sense"),
         Deed::Epoch(claims) => {
             arbiter.epoch(claims.into_iter().map(|claim| world.prepare(claim)).collect(), *now).1
         }

@@ -57,11 +57,10 @@ impl Terms {
                 part.path.vm().is_some_and(|vm| self.owners.get(vm).is_some_and(|owner| owner == tenant))
             };
             match party.role {
-                Role::Csp => None,
-                Role::Csc if !of_tenant(party.tenant.as_deref()?) => {
+                Role::Csc if party.tenant.as_deref().is_none_or(|tenant| !of_tenant(tenant)) => {
                     Some(format!("a customer claims below its own VMs, and {} is not of one", part.path))
                 }
-                Role::Csc => None,
+                Role::Csp | Role::Csc => None,
                 Role::Csn if !matches!(part.mode, Mode::Hold | Mode::Reads | Mode::Stable) => Some(format!(
                     "a partner reads and holds, and does not {} {}",
                     part.mode.name(),

@@ -19,6 +19,7 @@ mod fusion;
 mod gone;
 mod memory;
 mod predict;
+mod probe;
 mod program;
 mod recurrence;
 mod rule;
@@ -32,6 +33,7 @@ mod window;
 mod wording;
 
 pub use memory::{Copy, Memory, Recall};
+pub use probe::{Look, Probe};
 pub use rule::{About, Direction, GuardConfig, Missing, Of, RuleConfig, RuleError, RuleInfo, RuleKind};
 pub use shipped::{SHIPPED_TOML, list, mistakes, shipped};
 pub use unusual::WatchStatus;
@@ -55,6 +57,7 @@ pub struct Detector {
     firing: Firing,
     watch: Watch,
     counter_resets: u64,
+    probe: Option<Box<Probe>>,
     /// What another process knew of rows that may still appear.
     recall: Option<Box<Recall>>,
 }
@@ -114,7 +117,7 @@ impl Detector {
         let firing =
             Firing::new(series, config.limits.rows(Scope::Vm), config.alerts.per_rule_per_minute_max)?;
         let watch = Watch::new(config, &rules)?;
-        Ok(Self { rules, tables, firing, watch, counter_resets: 0, recall: None })
+        Ok(Self { rules, tables, firing, watch, counter_resets: 0, probe: None, recall: None })
     }
 
     /// The memory that [`Detector::build`] sets aside; what no entity ever uses stays untouched.
@@ -140,6 +143,10 @@ impl Detector {
 
     /// Looks at a frame and pushes what it finds. Allocates nothing.
     pub fn evaluate(&mut self, tick: Tick, frame: &Frame, roster: &Roster, sink: &mut AlertSink) {
+        if let Some(probe) = &mut self.probe {
+            probe.looks.clear();
+            probe.evidence = None;
+        }
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
         for at in 0..self.tables.len() {
             for entity in frame.entities(self.tables[at].scope) {
@@ -163,12 +170,35 @@ impl Detector {
                         continue;
                     }
                     if let Some(sight) = rule.judge(tick, entity, table, frame, roster) {
+                        if let Some(probe) = self.probe.as_mut().filter(|probe| probe.is_about(rule, entity))
+                        {
+                            probe.see(rule, &sight);
+                        }
                         self.firing.step(rule, index, entity, &sight, tick, roster, sink);
                     }
                 }
             }
         }
         self.watch.conclude(&mut self.rules, &mut self.firing, tick, frame, roster, sink);
+        if let Some(probe) = &mut self.probe {
+            let mut rules = self.rules.iter().filter(|rule| rule.kind == RuleKind::UnusualTogether);
+            if rules.any(|rule| rule.name.as_str() == probe.rule()) {
+                self.watch.show(&self.rules, roster, tick, probe);
+            }
+        }
+    }
+
+    /// Looks closely at one rule in one row from now on: [`Detector::probe`] then tells what was seen in each tick. For
+    /// recordings: it allocates.
+    pub fn look_at(&mut self, rule: &str, entity: Entity) {
+        let name = arrayvec::ArrayString::from(rule).unwrap_or_default();
+        self.probe = Some(Box::new(Probe::new(name, entity)));
+    }
+
+    /// What was seen in the last tick, where it was looked closely.
+    #[must_use]
+    pub fn probe(&self) -> Option<&Probe> {
+        self.probe.as_deref()
     }
 
     /// A VM is watched from now on: one that was gone may be back.
@@ -201,6 +231,7 @@ impl Detector {
     /// that did is resolved. Allocates nothing.
     pub fn take_over(&mut self, old: &mut Self, tick: Tick, roster: &Roster, sink: &mut AlertSink) {
         self.counter_resets += old.counter_resets;
+        self.probe = old.probe.take();
         self.recall = old.recall.take();
         for table in &mut self.tables {
             if let Some(old) = old.tables.iter_mut().find(|old| old.scope == table.scope) {

@@ -129,7 +129,7 @@ pub(super) fn fires(rule: &Rule, subject: &Subject, since_ns: u64, sight: &Sight
             write!(message, "{summary} has not moved for {held} (usual {usual} at most)")
         }
         Test::Gone(_) | Test::Unusual(_) => Ok(()),
-        Test::UnusualTogether => unusual(&mut message, sight, held),
+        Test::UnusualTogether => unusual(&mut message, sight, &held),
     };
     Alert {
         metric: sight.sign.map_or(rule.metric, |sign| sign.metric),
@@ -145,7 +145,7 @@ pub(super) fn fires(rule: &Rule, subject: &Subject, since_ns: u64, sight: &Sight
 }
 
 /// "unusual: vCPU 3 run time 97 % of the time (usual 2 % to 11 %) for 40 s, with 4 more signs".
-fn unusual(message: &mut Bounded<192>, sight: &Sight, held: Duration) -> std::fmt::Result {
+fn unusual(message: &mut Bounded<192>, sight: &Sight, held: &Duration) -> std::fmt::Result {
     let Some(sign) = sight.sign else { return Ok(()) };
     let shown = |value| Shown { value, quantity: sign.quantity, help: sign.metric.metric().help };
     message.write_str("unusual: ")?;

@@ -235,16 +235,19 @@ impl Ledger {
     /// point in time; whether it is durable.
     ///
     /// # Errors
-    /// [`LedgerError::Disk`] when the disk has refused it. It stays queued, and becomes durable by a later attempt.
+    /// [`LedgerError::Disk`] when an attempt to write it has failed meanwhile. It stays queued, and becomes durable by a later
+    /// one.
     pub fn wait_until(&self, sequence: u64, end: Instant) -> Result<bool, LedgerError> {
         let shared = &self.shared;
+        let mut failures = None;
         while shared.durable.load(Acquire) <= sequence {
             // A checkpoint holds it while it waits for the disk.
             let Some(mut state) = shared.state.try_lock_until(end) else { break };
             if state.durable > sequence {
                 break;
             }
-            if state.failed.is_some() && !state.is_writing {
+            // Only an attempt that was made since counts: the disk may be back.
+            if state.failures > *failures.get_or_insert(state.failures) && state.failed.is_some() {
                 return Err(state.error.clone().unwrap_or(LedgerError::Stopped));
             }
             if shared.changed.wait_until(&mut state, end).timed_out() {

@@ -10,7 +10,9 @@
 //! has become *uncertain*: the host has to be asked before it is touched again.
 
 use super::action::{Action, Target, Undo};
-use super::playbook::{Approval, OnFailure, Otherwise, Step};
+use super::playbook::{Approval, Closing, OnFailure, Otherwise, Step};
+use crate::codec;
+use crate::ledger::Kind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,8 +41,8 @@ pub enum Entry {
     Asked { id: u64, until_ns: i64 },
     /// A person answered, or nobody did in time.
     Answered { id: u64, agreed: bool, by: String, why: String },
-    /// It may be done; the token fences it from then on.
-    Granted { id: u64, token: u64, why: String, at_ns: i64 },
+    /// It may be done.
+    Granted { id: u64, why: String, at_ns: i64 },
     /// A step is about to be taken, and would be taken back like this.
     Intended { id: u64, step: u8, undo: Undo },
     /// It was, and this was read back.
@@ -84,6 +86,8 @@ pub struct Proposal {
     pub lease_s: u32,
     /// Who must agree.
     pub approval: Approval,
+    /// What is written down when the incident is over.
+    pub closing: Option<Closing>,
     /// When the incident began, `CLOCK_REALTIME` nanoseconds.
     pub began_ns: i64,
     /// When this was proposed.
@@ -160,8 +164,6 @@ pub struct Response {
     pub phase: Phase,
     /// Where each step stands, and how it is taken back.
     pub steps: Vec<(StepState, Undo)>,
-    /// The fencing token it was granted with.
-    pub token: u64,
     /// The last reason that was given, for a person.
     pub why: String,
     /// When it was granted.
@@ -233,6 +235,11 @@ impl Book {
         self.open.get(&id).or_else(|| self.ended.get(&id))
     }
 
+    /// The responses to an incident.
+    pub fn of_incident(&self, incident: u64) -> impl Iterator<Item = &Response> {
+        self.open().chain(self.ended()).filter(move |response| response.proposal.incident == incident)
+    }
+
     /// Whether a playbook has answered an incident already, or does.
     #[must_use]
     pub fn has_answered(&self, incident: u64, playbook: &str) -> bool {
@@ -283,7 +290,8 @@ impl Book {
     /// Says what does not fit.
     pub fn after(&self, entry: &Entry) -> Result<Response, String> {
         if let Entry::Proposed(proposal) = entry {
-            let fits = proposal.id == self.next_id() && !proposal.steps.is_empty();
+            // Records of the first may have been removed for their age.
+            let fits = proposal.id > self.last_id && !proposal.steps.is_empty();
             return if fits {
                 Ok(Response::new(proposal))
             } else {
@@ -322,6 +330,25 @@ impl Book {
 }
 
 impl Entry {
+    /// What it is recorded as in the [ledger](crate::ledger).
+    pub const KIND: Kind = Kind::ACTION;
+
+    /// The bytes of a record.
+    ///
+    /// # Errors
+    /// When it is longer than a record may be.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        codec::encode(self)
+    }
+
+    /// The entry in a record's bytes.
+    ///
+    /// # Errors
+    /// They are not of one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        codec::decode(bytes)
+    }
+
     /// The response it is about.
     #[must_use]
     pub const fn id(&self) -> u64 {
@@ -353,7 +380,6 @@ impl Response {
             proposal: proposal.clone(),
             phase: Phase::Proposed,
             steps: vec![(StepState::Waiting, Undo::Nothing); proposal.steps.len()],
-            token: 0,
             why: String::new(),
             granted_ns: 0,
             tries: 0,
@@ -406,8 +432,8 @@ impl Response {
                 self.phase = Phase::Agreed;
             }
             Entry::Answered { by, why, .. } => self.end(End::NotDone, &format!("declined by {by}: {why}")),
-            Entry::Granted { token, why, at_ns, .. } => {
-                (self.token, self.granted_ns, self.phase) = (*token, *at_ns, Phase::Acting);
+            Entry::Granted { why, at_ns, .. } => {
+                (self.granted_ns, self.phase) = (*at_ns, Phase::Acting);
                 self.why.clone_from(why);
             }
             Entry::Intended { step, undo, .. } => {

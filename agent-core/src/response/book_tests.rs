@@ -12,6 +12,7 @@ fn proposal(id: u64, steps: Vec<Step>, approval: Approval, lease_s: u32) -> Entr
         steps,
         lease_s,
         approval,
+        closing: None,
         began_ns: 0,
         at_ns: 0,
     }))
@@ -34,7 +35,7 @@ fn book(entries: &[Entry]) -> Book {
 }
 
 fn granted(steps: Vec<Step>) -> Vec<Entry> {
-    let granted = Entry::Granted { id: 1, token: 3, why: String::new(), at_ns: 0 };
+    let granted = Entry::Granted { id: 1, why: String::new(), at_ns: 1 };
     vec![proposal(1, steps, Approval::None, 60), granted]
 }
 
@@ -144,6 +145,16 @@ fn nobody_answering_is_an_answer_too() {
     assert!(agreed.take(&answer(true)).is_err(), "once");
 }
 
+/// If this fails, ledgers of released versions can no longer be read: add another variant instead.
+#[test]
+fn the_bytes_never_change() {
+    let entry = Entry::Undone { id: 7, step: 1, seen: "ok".into(), left_to_others: true };
+    let bytes = entry.to_bytes().unwrap();
+    assert_eq!(bytes, [14, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 111, 107, 1]);
+    assert_eq!(Entry::from_bytes(&bytes), Ok(entry));
+    assert!(Entry::from_bytes(&bytes[1..]).is_err());
+}
+
 #[test]
 fn what_does_not_fit_changes_nothing() {
     let before = book(&granted(freeze_and_cut(OnFailure::Undo)));
@@ -153,7 +164,6 @@ fn what_does_not_fit_changes_nothing() {
         Entry::Answered { id: 1, agreed: true, by: String::new(), why: String::new() },
         Entry::Undone { id: 1, step: 0, seen: String::new(), left_to_others: false },
         proposal(1, freeze_and_cut(OnFailure::Undo), Approval::None, 0),
-        proposal(5, freeze_and_cut(OnFailure::Undo), Approval::None, 0),
         proposal(2, vec![], Approval::None, 0),
     ] {
         let mut after = before.clone();

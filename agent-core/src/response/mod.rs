@@ -6,6 +6,7 @@
 //! ```
 //! * [`playbook`]: which incidents, which steps, in data.
 //! * [`guard`]: never more than so many VMs, so often, never these, not now.
+//! * [`coordinated`]: what other parties say.
 //! * [`book`]: every response and how far it has come. Pure, and a fold over its own records: an agent that was killed
 //!   reads them and knows what it had begun.
 //! * [`hands`]: what actions do to a real host, and what can be seen of them afterwards.
@@ -16,6 +17,7 @@
 
 pub mod action;
 pub mod book;
+pub mod coordinated;
 pub mod guard;
 pub mod hands;
 pub mod playbook;
@@ -24,7 +26,7 @@ pub mod responder;
 
 pub use action::{Action, Target, Undo};
 pub use book::{Book, Entry};
-pub use guard::{Guard, Rails};
+pub use guard::Guard;
 pub use playbook::Playbook;
 pub use playbook_file::Mistake;
 pub use responder::Responder;

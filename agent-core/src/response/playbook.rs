@@ -7,6 +7,7 @@
 //! when = { causes = ["vm-cpu-*"], severity-min = "critical", signs-min = 2, signs-within-s = 60 }
 //! lease-s = 600                     # then it is undone; 0 is until a person says so
 //! approval = { within-s = 300, otherwise = "decline" }    # left out: nobody is asked
+//! closing = { verdict = "true-positive", root-cause = "a guest that spins" }    # left out: a person closes
 //!
 //! [[playbook.step]]
 //! do = "throttle-cpu"
@@ -19,6 +20,7 @@ use super::action::Action;
 use super::playbook_file::{Mistake, document};
 use crate::alerts::Severity;
 use crate::checks::pattern::like;
+use crate::incidents::Verdict;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -44,6 +46,18 @@ pub struct Playbook {
     pub approval: Approval,
     /// What is done, in this order; taken back in the reverse.
     pub steps: Vec<Step>,
+    /// What is written down when the incident is over and all is taken back. Without it a person closes the incident.
+    pub closing: Option<Closing>,
+}
+
+/// What is known beforehand of incidents that a playbook is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Closing {
+    /// What they are.
+    pub verdict: Verdict,
+    /// Why they come.
+    pub root_cause: String,
 }
 
 /// Which incidents a playbook is for.
@@ -58,6 +72,9 @@ pub struct Trigger {
     /// Patterns of tenants; empty is all.
     #[serde(default)]
     pub tenants: Vec<String>,
+    /// Patterns of names of VMs; empty is all.
+    #[serde(default)]
+    pub vms: Vec<String>,
     /// So many different signs of the incident are wanted before anything is done ...
     #[serde(default = "one")]
     pub signs_min: u32,
@@ -131,6 +148,8 @@ pub struct Case<'a> {
     pub severity: Severity,
     /// Whose VM it is about.
     pub tenant: &'a str,
+    /// The VM's name.
+    pub vm: &'a str,
     /// When each of its different signs was seen last, `CLOCK_REALTIME` nanoseconds.
     pub signs_ns: &'a [i64],
     /// Now, on the same clock.
@@ -142,10 +161,14 @@ impl Trigger {
     #[must_use]
     pub fn is_met(&self, case: &Case<'_>) -> bool {
         let since_ns = case.now_ns.saturating_sub(i64::from(self.signs_within_s) * 1_000_000_000);
+        let is_like = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| like(pattern, text))
+        };
         let signs = case.signs_ns.iter().filter(|sign_ns| **sign_ns >= since_ns).count();
         self.causes.iter().any(|pattern| like(pattern, case.cause))
             && case.severity >= self.severity_min
-            && (self.tenants.is_empty() || self.tenants.iter().any(|pattern| like(pattern, case.tenant)))
+            && is_like(&self.tenants, case.tenant)
+            && is_like(&self.vms, case.vm)
             && u32::try_from(signs).unwrap_or(u32::MAX) >= self.signs_min
     }
 }
@@ -178,6 +201,9 @@ impl Playbook {
         if self.steps.is_empty() || self.steps.len() > STEPS_MAX {
             return Some(("step", format!("a playbook has 1 to {STEPS_MAX} steps")));
         }
+        if self.closing.as_ref().is_some_and(|closing| closing.root_cause.trim().is_empty()) {
+            return Some(("closing", "`root-cause` says why such incidents come".to_owned()));
+        }
         let freeze = self.steps.iter().position(|step| step.action == Action::Freeze);
         let asks_monitor = |action: &Action| {
             matches!(action, Action::Pause | Action::DumpMemory { .. } | Action::CopyDisks { .. })
@@ -205,6 +231,7 @@ mod tests {
             causes: vec!["vm-cpu-*".into()],
             severity_min: Severity::Warning,
             tenants: vec!["acme".into()],
+            vms: vec!["web-*".into()],
             signs_min: 2,
             signs_within_s: 60,
         }
@@ -217,6 +244,7 @@ mod tests {
             cause: "vm-cpu-steal",
             severity: Severity::Critical,
             tenant: "acme",
+            vm: "web-1",
             signs_ns: &[100 * second, 130 * second],
             now_ns: 140 * second,
         };
@@ -224,6 +252,7 @@ mod tests {
         assert!(!trigger().is_met(&Case { cause: "vm-disk", ..case.clone() }));
         assert!(!trigger().is_met(&Case { severity: Severity::Info, ..case.clone() }));
         assert!(!trigger().is_met(&Case { tenant: "other", ..case.clone() }));
+        assert!(!trigger().is_met(&Case { vm: "db-1", ..case.clone() }));
         assert!(!trigger().is_met(&Case { signs_ns: &[130 * second], ..case.clone() }), "one sign");
         assert!(!trigger().is_met(&Case { now_ns: 170 * second, ..case }), "the first is too old");
     }

@@ -1,7 +1,7 @@
 //! Playbook files: TOML with a `[[playbook]]` table for each. Every mistake is told with its line and its cure.
 
 use super::action::Action;
-use super::playbook::{Approval, OnFailure, Otherwise, PLAYBOOKS_MAX, Playbook, Step, Trigger};
+use super::playbook::{Approval, Closing, OnFailure, Otherwise, PLAYBOOKS_MAX, Playbook, Step, Trigger};
 use crate::config::{in_short, line_of, nearest};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,7 @@ struct Declared {
     when: Trigger,
     lease_s: u32,
     approval: Option<DeclaredApproval>,
+    closing: Option<Closing>,
     step: Vec<Spanned<DeclaredStep>>,
 }
 
@@ -143,8 +144,15 @@ fn playbook(text: &str, declared: &Spanned<DeValue<'_>>) -> Result<Playbook, (us
         None => Approval::None,
         Some(DeclaredApproval { within_s, otherwise }) => Approval::Asked { within_s, otherwise },
     };
-    let playbook =
-        Playbook { id: read.id, title: read.title, when: read.when, lease_s: read.lease_s, approval, steps };
+    let playbook = Playbook {
+        id: read.id,
+        title: read.title,
+        when: read.when,
+        lease_s: read.lease_s,
+        approval,
+        steps,
+        closing: read.closing,
+    };
     match playbook.mistake() {
         None => Ok(playbook),
         Some((key, message)) => {

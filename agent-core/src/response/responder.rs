@@ -27,15 +27,17 @@ pub trait Journal {
 pub trait Arbiter {
     /// Whether all these actions may be taken on a VM.
     fn decide(&mut self, proposal: &Proposal) -> Ruling;
-    /// What was granted is over.
-    fn release(&mut self, token: u64);
+    /// Whether what was granted to a response still is: another party may have prevailed meanwhile.
+    fn stands(&self, proposal: &Proposal) -> bool;
+    /// A response is over.
+    fn release(&mut self, response: u64);
 }
 
 /// What an arbiter says, with a sentence for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {
-    /// It may be done, fenced by this token.
-    Granted(u64, String),
+    /// It may be done.
+    Granted(String),
     /// It may not.
     Denied(String),
 }
@@ -154,6 +156,7 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
                 steps: playbook.steps,
                 lease_s: playbook.lease_s,
                 approval: playbook.approval,
+                closing: playbook.closing,
                 began_ns: call.began_ns,
                 at_ns: self.clock.wall_ns(),
             };
@@ -245,10 +248,10 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
             return Ok(());
         }
         match self.arbiter.decide(proposal) {
-            Ruling::Granted(token, why) => {
-                let granted = self.enter(&Entry::Granted { id, token, why, at_ns: now_ns });
+            Ruling::Granted(why) => {
+                let granted = self.enter(&Entry::Granted { id, why, at_ns: now_ns });
                 if granted.is_err() {
-                    self.arbiter.release(token);
+                    self.arbiter.release(id);
                 }
                 granted
             }
@@ -260,6 +263,9 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
     fn take(&mut self, response: &Response, step: u8) -> Result<(), String> {
         let (id, target) = (response.proposal.id, &response.proposal.target);
         let Some(action) = response.action(step) else { return Ok(()) };
+        if !self.arbiter.stands(&response.proposal) {
+            return self.give_way(id);
+        }
         if let Action::Restart { .. } = action
             && let Some(vm) = self.alive(target)
         {
@@ -352,6 +358,9 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
     /// Looks whether what is in force still is.
     fn look(&mut self, response: &Response, now_ns: i64) -> Result<(), String> {
         let (id, target) = (response.proposal.id, &response.proposal.target);
+        if !self.arbiter.stands(&response.proposal) {
+            return self.give_way(id);
+        }
         for (step, (state, undo)) in (0u8..).zip(&response.steps) {
             let Some(action) = response.action(step) else { continue };
             if *state != StepState::Done || *undo == Undo::Nothing || matches!(action, Action::Run { .. }) {
@@ -378,6 +387,12 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
         }
         self.book.looked(id, now_ns);
         Ok(())
+    }
+
+    /// Another party's claim prevailed over a response that had been granted.
+    fn give_way(&mut self, id: u64) -> Result<(), String> {
+        let why = "another party's claim has prevailed over it".to_owned();
+        self.enter(&Entry::Ending { id, by: "the arbiter".to_owned(), why })
     }
 
     fn take_back(&mut self, response: &Response, step: u8) -> Result<(), String> {
@@ -462,8 +477,8 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
         self.journal.append(entry, &after.proposal.target.tenant)?;
         self.book.take(entry)?;
         if let Phase::Ended(end) = after.phase {
-            if after.token != 0 {
-                self.arbiter.release(after.token);
+            if after.granted_ns != 0 {
+                self.arbiter.release(entry.id());
             }
             let (response, incident, why) = (entry.id(), after.proposal.incident, after.why);
             self.events.push(match end {

@@ -204,6 +204,19 @@ impl<R: Read> Replay<R> {
         &self.frame
     }
 
+    /// The configuration that the trace began with.
+    ///
+    /// # Errors
+    /// When this version does not understand it.
+    pub fn recorded_config(&self) -> Result<Config, TraceError> {
+        parse(&self.header().config.toml)
+    }
+
+    /// The detector: what it looks at, and what it saw.
+    pub fn detector_mut(&mut self) -> &mut Detector {
+        &mut self.detector
+    }
+
     /// What was recorded, and by whom.
     #[must_use]
     pub fn header(&self) -> &Header {

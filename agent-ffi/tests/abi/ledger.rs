@@ -69,8 +69,6 @@ fn a_full_disk_is_told_and_left_behind() {
         .map(|program| std::panic::catch_unwind(|| run(&program, &[path])));
     let unmounted = Command::new("umount").arg(path).status().expect("umount");
     assert!(unmounted.success());
-    match outcome {
-        Some(outcome) => outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        None => skip!("gcc does not run"),
-    }
+    let Some(outcome) = outcome else { skip!("gcc does not run") };
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

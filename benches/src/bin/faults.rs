@@ -8,7 +8,7 @@
 
 use bartizan_benches::faults::Dice;
 use bartizan_benches::faults::leaks::{self, Leak, Resource};
-use bartizan_benches::faults::report::{self, COVERAGE_MIN, DELAY_TICKS_MAX, DETECTED_MIN};
+use bartizan_benches::faults::report::{self, COVERAGE_MIN, DELAY_SAMPLES_MAX, DETECTED_MIN};
 use bartizan_benches::faults::stage::{Beside, Stage};
 use bartizan_benches::faults::steps::{Fault, Victim};
 use bartizan_core::sampling::metrics::agent;
@@ -62,7 +62,7 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     let mut dice = Dice::new(options.seed);
     let faults = if options.short { Fault::QUICK.as_slice() } else { &Fault::ALL };
-    let resources = if options.short { Resource::QUICK.as_slice() } else { &Resource::ALL };
+    let resources = if options.short { [].as_slice() } else { &Resource::ALL };
     let mut victims = faults.iter().map(|fault| Victim::start(*fault)).collect::<Result<Vec<_>, _>>()?;
     let mut leaks = resources.iter().map(|resource| Leak::start(*resource)).collect::<Result<Vec<_>, _>>()?;
     let mut stage = Stage::start()?;
@@ -125,7 +125,7 @@ fn full(
                     leak.begin(dice)?;
                 }
             }
-            let outcome = victims[index].inject(stage, &mut beside(leaks))?;
+            let outcome = victims[index].inject(stage, &mut beside(leaks), Duration::from_secs(5))?;
             println!("{repetition}: {} {:?} {:?}", outcome.fault.name(), outcome.delay_ticks, outcome.rules);
             outcomes.push(outcome);
             let quiet = Duration::from_secs(10 + dice.below(10));
@@ -140,7 +140,7 @@ fn full(
         stage.excuse(leak.name(), from, stage.tick());
     }
     let foretold: Vec<_> = leaks.iter().flat_map(|leak| leak.foretold.iter().copied()).collect();
-    let (table, detected, delay_ticks) = report::steps(&outcomes);
+    let (table, detected, delay_samples) = report::steps(&outcomes);
     println!("\n{table}");
     let (table, in_time, coverage) = report::predictions(&foretold);
     println!("{table}");
@@ -165,7 +165,7 @@ fn full(
     }
     let goals = [
         ("detected", detected >= DETECTED_MIN),
-        ("median delay", delay_ticks <= DELAY_TICKS_MAX),
+        ("median delay", delay_samples <= DELAY_SAMPLES_MAX),
         ("foretold at least 60 s ahead", in_time >= DETECTED_MIN),
         ("intervals that held", coverage >= COVERAGE_MIN),
     ];
@@ -175,40 +175,19 @@ fn full(
     Ok(goals.iter().all(|(_, is_met)| *is_met))
 }
 
-/// What needs nothing learned; a leak runs beside, and is told with an interval that holds its end.
+/// What needs nothing learned. Leaks need more than a minute to be foretold.
 fn short(
     stage: &mut Stage,
     victims: &mut [Victim],
     leaks: &mut [Leak],
     dice: &mut Dice,
 ) -> Result<bool, String> {
-    for leak in leaks.iter_mut() {
-        leak.begin(dice)?;
-    }
     rest(stage, victims, leaks, dice, Duration::from_secs(10))?;
     let mut outcomes = Vec::new();
     for victim in victims.iter_mut() {
-        outcomes.push(victim.inject(stage, &mut beside(leaks))?);
+        outcomes.push(victim.inject(stage, &mut beside(leaks), Duration::from_secs(1))?);
     }
-    let (table, detected, delay_ticks) = report::steps(&outcomes);
+    let (table, detected, delay_samples) = report::steps(&outcomes);
     println!("{table}");
-    // They have leaked for some 45 seconds.
-    for _ in 0..25 {
-        if leaks.iter().all(|leak| leak.told().is_some()) {
-            break;
-        }
-        stage.pass(Duration::from_secs(1), &mut beside(leaks), |_| false)?;
-    }
-    let mut is_told = true;
-    for leak in leaks.iter_mut() {
-        let told = leak.told();
-        is_told &= told.is_some();
-        println!(
-            "{}: {}",
-            leak.name(),
-            told.map_or("nothing was said".to_owned(), |(alert, _)| alert.message.to_string())
-        );
-        leak.stop()?;
-    }
-    Ok(detected >= DETECTED_MIN && delay_ticks <= 5.0 && is_told)
+    Ok(detected >= DETECTED_MIN && delay_samples <= 5.0)
 }

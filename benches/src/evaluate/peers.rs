@@ -55,6 +55,7 @@ fn read(path: &Path, length: usize) -> Result<Vec<f64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     #[test]
     fn the_best_threshold_is_the_one_that_finds_the_window_and_nothing_else() {
@@ -62,7 +63,8 @@ mod tests {
         fs::create_dir(folder.path().join("a")).expect("made");
         let mut lines = String::from("timestamp,anomaly_score\n");
         for row in 0..200 {
-            lines += &format!("t,{}\n", if row == 150 { 0.9 } else { f64::from(row % 10) / 20.0 });
+            let score = if row == 150 { 0.9 } else { f64::from(row % 10) / 20.0 };
+            writeln!(lines, "t,{score}").expect("a string takes everything");
         }
         fs::write(folder.path().join("a/b.csv"), &lines).expect("written");
         let series = Series {

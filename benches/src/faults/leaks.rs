@@ -33,9 +33,6 @@ impl Resource {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Memory, Self::Tasks, Self::Disk];
 
-    /// Those that are told within a minute.
-    pub const QUICK: [Self; 2] = [Self::Memory, Self::Tasks];
-
     /// Its name, in the table and of its VM.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -199,12 +196,6 @@ impl Leak {
     #[must_use]
     pub const fn is_running(&self) -> bool {
         self.running.is_some()
-    }
-
-    /// What was said of the leak that runs now, with how long ago it began.
-    #[must_use]
-    pub fn told(&self) -> Option<(Alert, f64)> {
-        self.running.as_ref().and_then(|running| Some((running.told?, now_s() - running.began_s)))
     }
 
     /// Ends it before its time.

@@ -7,45 +7,50 @@ use std::fmt::Write as _;
 
 /// What a run aims at.
 pub const DETECTED_MIN: f64 = 0.95;
-/// Median delay of faults that begin at once, in ticks.
-pub const DELAY_TICKS_MAX: f64 = 3.0;
+/// Median delay of faults that begin at once, in samples.
+pub const DELAY_SAMPLES_MAX: f64 = 3.0;
 /// Lead of a prediction.
 pub const LEAD_S_MIN: f64 = 60.0;
 /// Part of the intervals that hold the truth.
 pub const COVERAGE_MIN: f64 = 0.90;
 
-/// The table of faults that begin at once; and the part detected, and the median delay.
+/// The table of faults that begin at once; and the part detected, and the median delay in samples.
 #[must_use]
 pub fn steps(outcomes: &[Outcome]) -> (String, f64, f64) {
     let mut text = String::from(
-        "| fault | injected | detected | delay in ticks: median (least to most) | told by (first; also) |\n\
-         |---|---|---|---|---|\n",
+        "| fault | injected | detected | delay in samples: median (least to most) | in ticks | told by (first; also) |\n\
+         |---|---|---|---|---|---|\n",
     );
     for fault in Fault::ALL {
         let of: Vec<_> = outcomes.iter().filter(|outcome| outcome.fault == fault).collect();
         if of.is_empty() {
             continue;
         }
-        let delays = delays(of.iter().copied());
-        let delay = match (delays.first(), delays.last()) {
+        let samples = delays(of.iter().copied(), Fault::ticks_per_sample);
+        let ticks = delays(of.iter().copied(), |_| 1);
+        let span = |delays: &[f64]| match (delays.first(), delays.last()) {
             (Some(least), Some(most)) => {
-                format!("{} ({least:.0} to {most:.0})", shown(crate::median(&delays)))
+                format!("{} ({least:.0} to {most:.0})", shown(crate::median(delays)))
             }
             _ => "-".to_owned(),
         };
-        let (name, detected) = (fault.name(), delays.len());
-        let _ = writeln!(text, "| {name} | {} | {detected} | {delay} | {} |", of.len(), rules(&of));
+        let (name, detected) = (fault.name(), samples.len());
+        let (samples, ticks) = (span(&samples), span(&ticks));
+        let _ =
+            writeln!(text, "| {name} | {} | {detected} | {samples} | {ticks} | {} |", of.len(), rules(&of));
     }
-    let delays = delays(outcomes.iter());
-    let part = ratio(delays.len(), outcomes.len());
-    let median = crate::median(&delays);
+    let samples = delays(outcomes.iter(), Fault::ticks_per_sample);
+    let part = ratio(samples.len(), outcomes.len());
+    let median = crate::median(&samples);
+    let ticks = crate::median(&delays(outcomes.iter(), |_| 1));
     let _ = writeln!(
         text,
-        "| **all** | {} | {} ({:.0} %) | {} | |",
+        "| **all** | {} | {} ({:.0} %) | {} | {} | |",
         outcomes.len(),
-        delays.len(),
+        samples.len(),
         100.0 * part,
-        shown(median)
+        shown(median),
+        shown(ticks)
     );
     (text, part, median)
 }
@@ -54,10 +59,11 @@ fn shown(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-fn delays<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Vec<f64> {
-    let ticks = outcomes.filter_map(|outcome| outcome.delay_ticks);
-    let mut delays: Vec<f64> =
-        ticks.map(|ticks| f64::from(u32::try_from(ticks).unwrap_or(u32::MAX))).collect();
+/// Delays in so many ticks each, begun ones in full, ascending.
+fn delays<'o>(outcomes: impl Iterator<Item = &'o Outcome>, ticks: impl Fn(Fault) -> u64) -> Vec<f64> {
+    let each = |outcome: &Outcome| Some(outcome.delay_ticks?.div_ceil(ticks(outcome.fault)));
+    let float = |delay| f64::from(u32::try_from(delay).unwrap_or(u32::MAX));
+    let mut delays: Vec<f64> = outcomes.filter_map(each).map(float).collect();
     delays.sort_by(f64::total_cmp);
     delays
 }
@@ -127,8 +133,15 @@ mod tests {
         let outcomes =
             [outcome(Fault::Steal, Some(2)), outcome(Fault::Steal, None), outcome(Fault::Stopped, Some(1))];
         let (text, part, median) = steps(&outcomes);
-        assert!(text.contains("| steal | 2 | 1 | 2 (2 to 2) | `a` 1×; `b` 1× |"), "{text}");
+        assert!(text.contains("| steal | 2 | 1 | 2 (2 to 2) | 2 (2 to 2) | `a` 1×; `b` 1× |"), "{text}");
         assert!((part - 2.0 / 3.0).abs() < 1e-9 && (median - 1.5).abs() < 1e-9, "{part} {median}");
+    }
+
+    #[test]
+    fn what_is_read_every_second_tick_is_late_in_ticks_and_not_in_samples() {
+        let (text, _, median) = steps(&[outcome(Fault::ExitStorm, Some(3))]);
+        assert!(text.contains("| exit-storm | 1 | 1 | 2 (2 to 2) | 3 (3 to 3) |"), "{text}");
+        assert!((median - 2.0).abs() < 1e-9);
     }
 
     #[test]

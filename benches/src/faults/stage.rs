@@ -32,7 +32,10 @@ impl Stage {
     /// # Errors
     /// When it cannot be started.
     pub fn start() -> Result<Self, String> {
-        let mut agent = Agent::new(Config::default(), Clock::System).map_err(|error| error.to_string())?;
+        // Not optimised, the agent would exceed its budget by its own slowness, and look less often.
+        let mut config = Config::default();
+        config.budget.cpu_permille = 1_000;
+        let mut agent = Agent::new(config, Clock::System).map_err(|error| error.to_string())?;
         agent.start().map_err(|error| error.to_string())?;
         Ok(Self { agent, said: Vec::new(), quiet: Duration::ZERO, excused: Vec::new() })
     }
@@ -58,6 +61,20 @@ impl Stage {
             std::thread::sleep(PAUSE);
         }
         Ok(())
+    }
+
+    /// Waits until the agent reads this VM.
+    ///
+    /// # Errors
+    /// When it does not within half a minute, or what went wrong beside.
+    pub fn wait_for_vm(&mut self, name: &str, beside: &mut [&mut dyn Beside]) -> Result<(), String> {
+        for _ in 0..30 {
+            self.pass(Duration::from_secs(1), beside, |_| false)?;
+            if self.agent.reader().vms().iter().any(|vm| vm.name == name && !vm.vcpus.is_empty()) {
+                return Ok(());
+            }
+        }
+        Err(format!("the agent does not see {name}"))
     }
 
     /// The number of the agent's last tick.

@@ -73,6 +73,15 @@ impl Fault {
         }
     }
 
+    /// Ticks between two samples of what shows it: KVM's counters are read in every second one.
+    #[must_use]
+    pub const fn ticks_per_sample(self) -> u64 {
+        match self {
+            Self::ExitStorm | Self::DeviceStorm => 2,
+            _ => 1,
+        }
+    }
+
     /// How long it lasts at most.
     const fn lasts(self) -> Duration {
         match self {
@@ -101,6 +110,8 @@ pub struct Victim {
     name: String,
     vm: Vm,
     net: Option<Netns>,
+    /// Injections so far.
+    count: u32,
 }
 
 enum Vm {
@@ -138,7 +149,7 @@ impl Victim {
             }
             Vm::Qemu(Box::new(told(builder.start())?))
         };
-        Ok(Self { fault, name, vm, net })
+        Ok(Self { fault, name, vm, net, count: 0 })
     }
 
     /// What is injected into it.
@@ -157,14 +168,19 @@ impl Victim {
         self.vm.tell(Command::Idle)
     }
 
-    /// Injects the fault, waits for what is said, and takes the fault away again.
+    /// Injects the fault, waits for what is said, takes the fault away again, and lets the VM settle for so long.
     ///
     /// # Errors
     /// When it cannot be injected.
-    pub fn inject(&mut self, stage: &mut Stage, beside: &mut [&mut dyn Beside]) -> Result<Outcome> {
-        let name = self.name.clone();
+    pub fn inject(
+        &mut self,
+        stage: &mut Stage,
+        beside: &mut [&mut dyn Beside],
+        settle: Duration,
+    ) -> Result<Outcome> {
         let before =
             if self.fault == Fault::CrashLoop { self.crash_twice(stage, beside)? } else { stage.tick() };
+        let name = self.name.clone();
         let undo = self.begin()?;
         let from_tick = stage.tick();
         let about = |alert: &Alert| {
@@ -175,7 +191,7 @@ impl Victim {
         let done = |alert: &Alert| about(alert) && (!crash || alert.rule.as_str() == "vm-crash-loop");
         stage.pass(self.fault.lasts(), beside, done)?;
         // What else is said of it.
-        stage.pass(Duration::from_secs(2), beside, |_| false)?;
+        stage.pass(settle.min(Duration::from_secs(2)), beside, |_| false)?;
         self.end(undo)?;
         let until_tick = stage.tick();
         let fired = stage.fired(&name, from_tick).filter(|alert| alert.tick <= until_tick);
@@ -186,20 +202,27 @@ impl Victim {
             rules: fired.iter().map(|alert| alert.rule.to_string()).collect(),
         };
         // Its end may show in a tick that is under way, and a guest that boots again is not at rest.
-        stage.pass(Duration::from_secs(5), beside, |_| false)?;
+        stage.pass(settle, beside, |_| false)?;
         let until_tick = stage.tick();
         stage.excuse(&name, before, until_tick);
         Ok(outcome)
     }
 
-    /// Two ends that are no series yet; the tick before the first.
+    /// Two ends that are no series yet; the tick before the first. Each time by another name: of a VM that is known to
+    /// end again and again nothing new is said.
     fn crash_twice(&mut self, stage: &mut Stage, beside: &mut [&mut dyn Beside]) -> Result<u64> {
         let before = stage.tick();
+        self.count += 1;
+        let next = format!("{PREFIX}{}-{}", self.fault.name(), self.count);
+        let last = std::mem::replace(&mut self.name, next);
+        self.vm = Vm::Mini(Some(mini(&self.name)?));
+        stage.wait_for_vm(&self.name, beside)?;
+        stage.excuse(&last, before, stage.tick());
         for _ in 0..2 {
             self.vm = Vm::Mini(None);
             stage.pass(Duration::from_secs(2), beside, |_| false)?;
             self.vm = Vm::Mini(Some(mini(&self.name)?));
-            stage.pass(Duration::from_secs(4), beside, |_| false)?;
+            stage.wait_for_vm(&self.name, beside)?;
         }
         Ok(before)
     }

@@ -86,12 +86,25 @@ pub enum Command {
     /// Hold back for a time what will begin: add, list, end
     #[command(subcommand)]
     Silence(SilenceCommand),
+    /// List what was done about incidents, or waits for somebody's word, the newest first
+    Responses(ResponsesArgs),
+    /// Give one's word about a response: approve, decline, end
+    #[command(subcommand)]
+    Response(ResponseCommand),
+    /// Show who holds what of this host and its VMs: parties, mechanisms, work that is under way
+    Claims(HeldArgs),
+    /// Show which mechanisms and parties are in each other's way, and who prevails; exits with 1 when some are
+    Conflicts(ConflictsArgs),
     /// Check a configuration; exits with 78 when it is wrong
     CheckConfig(CheckConfigArgs),
     /// Record this host: its values to a trace, or its files to a folder
     Record(RecordArgs),
     /// Judge a recorded trace again, by the same code
     Replay(ReplayArgs),
+    /// Explain an alert of a recorded trace: what was seen and what was expected, as a plot
+    ExplainAlert(ExplainAlertArgs),
+    /// Show what other settings would have said about a recorded trace
+    Tune(TuneArgs),
     /// Verify that a ledger is as it was recorded, by its files and a public key alone
     Verify(VerifyArgs),
     /// Look into a ledger by its files: its public key, its records, proofs; or set a damaged one aside
@@ -257,6 +270,31 @@ fn severity(text: &str) -> Result<CheckSeverity, String> {
     Severity::from_name(text).map(CheckSeverity).ok_or_else(|| format!("it is one of {}", known()))
 }
 
+/// `bartizan claims`, and what `bartizan conflicts` shares with it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HeldArgs {
+    /// A file of claims (TOML) to look at together with what is found; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub policy: Vec<PathBuf>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan conflicts`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConflictsArgs {
+    /// What is looked at.
+    #[command(flatten)]
+    pub held: HeldArgs,
+    /// Show what is worth knowing and no mistake, too: exceptions, rules whose order decides
+    #[arg(short, long)]
+    pub all: bool,
+    /// Exit with 2 when nothing is in conflict, but not everything could be looked at
+    #[arg(long)]
+    pub strict: bool,
+}
+
 /// `bartizan explain`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ExplainArgs {
@@ -374,6 +412,47 @@ pub struct CloseArgs {
     pub outcome: String,
 }
 
+/// `bartizan responses`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResponsesArgs {
+    /// Those that have ended, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
+/// `bartizan response`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ResponseCommand {
+    /// It shall be done
+    Approve(WordArgs),
+    /// It shall not be done: --why says why
+    Decline(WordArgs),
+    /// What is in force is taken back: --why says why
+    End(WordArgs),
+}
+
+/// A person's word about a response.
+#[derive(Args, Clone, Debug)]
+pub struct WordArgs {
+    /// The response's number
+    pub id: u64,
+    /// Why
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Who you are [default: the user]
+    #[arg(long, value_name = "WHO")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    /// Where the daemon is.
+    pub socket: SocketArgs,
+}
+
 /// `bartizan silence`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SilenceCommand {
@@ -465,6 +544,42 @@ pub struct RecordArgs {
 pub struct ReplayArgs {
     /// The trace
     pub trace: PathBuf,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan explain-alert`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainAlertArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Which alert, counted from 1 in the order in which `bartizan replay` tells them; lists them when left out
+    #[arg(long, value_name = "N")]
+    pub alert: Option<usize>,
+    /// How much of the time before it is shown; a quarter of it is shown after it
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub window: humantime::Duration,
+    /// Write one HTML page that needs nothing else
+    #[arg(long, requires = "alert", conflicts_with = "json")]
+    pub html: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bartizan tune`.
+#[derive(Args, Clone, Debug)]
+pub struct TuneArgs {
+    /// The trace
+    pub trace: PathBuf,
+    /// Try this value of a key of the configuration; several values are tried one after the other [default:
+    /// four budgets of false alarms: 0.1, 1, 10 and 100 a week]
+    #[arg(long, value_name = "KEY=VALUE[,VALUE...]")]
+    pub set: Vec<String>,
+    /// Try these rules: a file of configuration that is laid over the trace's own
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// Write JSON lines
     #[arg(long)]
     pub json: bool,

@@ -40,7 +40,7 @@ pub enum Code {
 
 /// The text of `--help` about exit codes.
 pub const HELP: &str = "\
-Exit codes: 0 done, 1 checks found something wrong or a ledger was changed, 2 not everything could be judged (check --strict, verify), 64 wrong usage, 65 damaged input, 66 input missing, 69 something needed is not available, \
+Exit codes: 0 done, 1 checks or conflicts found something wrong or a ledger was changed, 2 not everything could be judged (check --strict, conflicts --strict, verify), 64 wrong usage, 65 damaged input, 66 input missing, 69 something needed is not available, \
 70 internal error, 71 the operating system refused, 73 output cannot be made, 74 input/output error, \
 77 permission missing, 78 wrong configuration.";
 

@@ -20,6 +20,7 @@ pub mod notify;
 pub mod outlet;
 pub mod record_keeper;
 pub mod recovery;
+pub mod responses;
 pub mod serve;
 pub mod signals;
 pub mod standby;

@@ -178,7 +178,9 @@ mod tests {
     #[test]
     fn a_reader_that_does_not_read_holds_nobody_up_and_is_told_exactly_what_it_missed() {
         let (reader, writer) = std::io::pipe().unwrap();
-        let mut outlet = Outlet::with_room(writer, tell, 4_096).unwrap();
+        // Less than what is queued: the thread comes to where it has to wait.
+        nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4_096)).unwrap();
+        let mut outlet = Outlet::with_room(writer, tell, 16_384).unwrap();
         let begin = Instant::now();
         let given = 20_000u64;
         for line in 0..given {

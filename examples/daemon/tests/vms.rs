@@ -87,6 +87,21 @@ fn a_recording_is_replayed_to_the_same_alerts_every_time() {
     assert!(summary["ticks"].as_u64().unwrap() > 1, "{summary}");
     assert_eq!(text(&output(&["replay", "--json", path]).stdout), lines, "bit-identical");
 
+    // What other settings would have said, and what there is to explain.
+    let tuned = output(&["tune", "--json", path]);
+    assert_eq!(code(&tuned), 0, "{}", text(&tuned.stderr));
+    let rows: Vec<Value> =
+        text(&tuned.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 5, "as it was, and four budgets");
+    assert_eq!((&rows[0]["setting"], &rows[0]["later_s"]), (&Value::from("as it was"), &rows[1]["later_s"]));
+    let nonsense = output(&["tune", "--set", "nonsense=1", path]);
+    assert_eq!(code(&nonsense), 78, "{}", text(&nonsense.stderr));
+    assert_eq!(code(&output(&["tune", "--set", "nonsense", path])), 64);
+    let listed = output(&["explain-alert", path]);
+    assert_eq!(code(&listed), 0, "{}", text(&listed.stderr));
+    assert_eq!(code(&output(&["explain-alert", "--alert", "100000", path])), 64);
+    assert_eq!(code(&output(&["explain-alert", "/nonexistent/trace"])), 66);
+
     let again = output(&["record", "--out", path, "--duration", "1s"]);
     assert_eq!(code(&again), 73, "an existing trace is never written over: {}", text(&again.stderr));
     let mut bytes = std::fs::read(&trace).unwrap();

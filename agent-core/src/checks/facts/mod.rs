@@ -331,13 +331,12 @@ impl Facts {
             None if place.vm.is_none() => Arc::new(said),
             None => {
                 let mut last = self.last_said.borrow_mut();
-                match last.get(&place.name).filter(|last| ***last == said) {
-                    Some(last) => Arc::clone(last),
-                    None => {
-                        let said = Arc::new(said);
-                        last.insert(place.name, Arc::clone(&said));
-                        said
-                    }
+                if let Some(last) = last.get(&place.name).filter(|last| ***last == said) {
+                    Arc::clone(last)
+                } else {
+                    let said = Arc::new(said);
+                    last.insert(place.name, Arc::clone(&said));
+                    said
                 }
             }
         };

@@ -133,6 +133,9 @@ struct Run {
     registers: BTreeMap<u32, Loaded>,
 }
 
+/// Cubes of one rule; each comparison with "not equal" doubles them at most.
+const CUBES_MAX: usize = 64;
+
 /// `NF_CT_STATE_BIT`s in the order of [`Field::State`].
 const STATE_BITS: [u32; 5] = [1, 2, 4, 8, 64];
 
@@ -206,8 +209,6 @@ impl Run {
                 left.extend(all_of.iter().fold(Some(*cube), narrow));
             }
         }
-        // Each comparison with "not equal" doubles them at most.
-        const CUBES_MAX: usize = 64;
         if left.len() > CUBES_MAX {
             self.exact = false;
         } else {

@@ -56,13 +56,15 @@ pub struct Found {
 pub fn anomalies(rules: &[Matched]) -> Vec<Found> {
     let mut found = Vec::new();
     let rules = &rules[..rules.len().min(RULES_MAX)];
+    let mut unreached = vec![false; rules.len()];
     for (at, rule) in rules.iter().enumerate() {
-        if let Some(hidden) = hidden(rules, at) {
-            found.push(hidden);
+        if let Some(of_it) = hidden(rules, at) {
+            found.push(of_it);
+            unreached[at] = true;
             continue;
         }
         found.extend(repeated(rules, at));
-        for (earlier, other) in rules[..at].iter().enumerate() {
+        for (earlier, other) in rules[..at].iter().enumerate().filter(|(earlier, _)| !unreached[*earlier]) {
             found.extend(relation(other, rule).map(|anomaly| Found {
                 anomaly,
                 rule: earlier,
@@ -132,10 +134,8 @@ fn relation(earlier: &Matched, later: &Matched) -> Option<Anomaly> {
     {
         return None;
     }
-    Some(match space::within(&earlier.cubes, &later.cubes)? {
-        true => Anomaly::Generalised,
-        false => Anomaly::Correlated,
-    })
+    let inside = space::within(&earlier.cubes, &later.cubes)?;
+    Some(if inside { Anomaly::Generalised } else { Anomaly::Correlated })
 }
 
 /// An anomaly of a chain of the host's.

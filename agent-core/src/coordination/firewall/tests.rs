@@ -155,6 +155,8 @@ fn table(rules: &[String]) -> String {
     format!("table inet t {{\n chain c {{\n  {}\n }}\n}}\n", rules.join("\n  "))
 }
 
+type Sides = Vec<(Field, u128, u128)>;
+
 /// What the kernel made of a rule, as cubes, beside what was written.
 #[test]
 fn rules_mean_to_the_kernel_what_they_mean_here() {
@@ -162,7 +164,6 @@ fn rules_mean_to_the_kernel_what_they_mean_here() {
         Destination4, DestinationPort, In, Network, Out, Source4, Source6, SourcePort, State, Transport,
     };
     let Some(namespace) = namespace() else { skip!("needs root, iproute2 and nft") };
-    type Sides = Vec<(Field, u128, u128)>;
     let tcp = |more: Sides| -> Sides { [vec![(Transport, 6, 6)], more].concat() };
     let ip4 = |more: Sides| -> Sides { [vec![(Network, 2, 2)], more].concat() };
     let v6 = 0x2001_0db8_u128 << 96;

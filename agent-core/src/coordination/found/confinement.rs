@@ -19,7 +19,7 @@ pub(super) fn look(facts: &Facts, guests: &[Guest], host: &mut Host) {
             }
         }
         Ok(other) => host.unknown("lsm", &Unavailable::Malformed(other.to_string())),
-        Err(why) => host.unknown("lsm", why),
+        Err(why) => host.unseen("host/lsm", "lsm", &why.to_string()),
     }
     if labelling.len() > 1 {
         let sentence = format!(

@@ -47,7 +47,7 @@ pub(super) fn look(gather: &Gather, host: &mut Host) {
             tables(ruleset, host, &mut makers);
             hidden(ruleset, host);
         }
-        Err(why) => host.unknown("nftables", why),
+        Err(why) => host.unseen("host/nft", "nftables", &why.to_string()),
     }
     let has_rules = ruleset.as_ref().is_ok_and(|ruleset| !ruleset.rules.is_empty());
     legacy(gather, has_rules, host);

@@ -6,8 +6,10 @@ use crate::checks::Unavailable;
 use crate::checks::facts::Gather;
 use crate::coordination::{Action, Claim, Origin, Party, ResourcePath};
 use crate::sampling::discovery::VmmKind;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt};
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,14 +24,14 @@ const QUERIES: [&str; 3] = ["query-migrate", "query-block-jobs", "query-jobs"];
 
 pub(super) fn look(gather: &Gather, guests: &[Guest], host: &mut Host) {
     for guest in guests.iter().filter(|guest| guest.vm.vmm == VmmKind::Qemu) {
-        let what = format!("jobs of {}", guest.vm);
+        let (what, path) = (format!("jobs of {}", guest.vm), format!("vm/{}", guest.key));
         let Some(monitor) = guest.monitor.as_ref().filter(|_| gather.host().is_live()) else {
             let why = if gather.host().is_live() {
                 "it has no monitor to ask"
             } else {
                 "monitors are not recorded"
             };
-            host.unknown(&what, &Unavailable::NotExposed(why.to_owned()));
+            host.unseen(&path, &what, &Unavailable::NotExposed(why.to_owned()).to_string());
             continue;
         };
         match ask(monitor, guest.vm.id.pid) {
@@ -38,7 +40,7 @@ pub(super) fn look(gather: &Gather, guests: &[Guest], host: &mut Host) {
                     host.claims.extend(claim(&guest.key, &job, monitor));
                 }
             }
-            Err(why) => host.unknown.push((what, why)),
+            Err(why) => host.unseen(&path, &what, &why),
         }
     }
 }
@@ -99,9 +101,15 @@ fn claim(key: &str, job: &Job, monitor: &Path) -> Option<Claim> {
 
 fn ask(path: &Path, pid: i32) -> Result<Vec<Value>, String> {
     let deadline = Instant::now() + WAIT;
-    let stream = UnixStream::connect(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let listener = nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials)
-        .map_err(|errno| format!("{}: {errno}", path.display()))?;
+    let failed = |errno| format!("{}: {errno}", path.display());
+    // A connect that would wait, because a VMM that hangs accepts nobody, fails at once.
+    let address = UnixAddr::new(path).map_err(failed)?;
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(failed)?;
+    connect(socket.as_raw_fd(), &address).map_err(failed)?;
+    let listener = getsockopt(&socket, sockopt::PeerCredentials).map_err(failed)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false).map_err(|error| error.to_string())?;
     if listener.pid() != pid {
         return Err(format!(
             "{} is listened on by process {}, not by the VMM",

@@ -34,6 +34,8 @@ pub struct Host {
     pub remarks: Vec<Conflict>,
     /// What could not be looked at, and why.
     pub unknown: Vec<(String, String)>,
+    /// Where nothing could be learnt, so that what was known of it before still stands.
+    pub unseen: Vec<ResourcePath>,
     /// The VMs, by UUID or `pid-N` where they have none, and whose each is.
     pub owners: Owners,
 }
@@ -121,6 +123,12 @@ impl Host {
 
     fn unknown(&mut self, what: &str, why: &Unavailable) {
         self.unknown.push((what.to_owned(), why.to_string()));
+    }
+
+    /// The same about all that is held below a path.
+    fn unseen(&mut self, path: &str, what: &str, why: &str) {
+        self.unknown.push((what.to_owned(), why.to_owned()));
+        self.unseen.extend(ResourcePath::parse(path));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::coordination::{Class, Mode};
 pub(super) fn look(gather: &Gather, host: &mut Host) {
     match &*sysctl_layers(gather) {
         Ok(merged) => layers(gather, merged, host),
-        Err(why) => host.unknown("sysctl.d", why),
+        Err(why) => host.unseen("host/sysctl", "sysctl.d", &why.to_string()),
     }
 }
 

@@ -129,6 +129,6 @@ fn what_cannot_be_read_is_told_and_found_claims_go_into_a_book() {
     ]);
     let mut arbiter = crate::coordination::Arbiter::default();
     let claims = recorded.look().claims;
-    assert_eq!(arbiter.observe(&claims, 1).expect("valid").changes.len(), claims.len());
+    assert_eq!(arbiter.observe(&claims, &[], 1).expect("valid").changes.len(), claims.len());
     assert!(claims.len() >= 2);
 }

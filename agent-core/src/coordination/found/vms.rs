@@ -70,7 +70,7 @@ fn libvirt(gather: &Gather, guest: &Guest, host: &mut Host) {
 fn agents(gather: &Gather, host: &mut Host) {
     let pids = match gather.list("/proc") {
         Ok(names) => names,
-        Err(why) => return host.unknown("processes", &why),
+        Err(why) => return host.unseen("host/unit", "processes", &why.to_string()),
     };
     let mut seen = BTreeSet::new();
     for pid in pids.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {

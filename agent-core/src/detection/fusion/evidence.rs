@@ -89,7 +89,8 @@ impl Evidence {
     }
 }
 
+/// A weight, or a sum of them, in natural logarithms.
 #[expect(clippy::cast_precision_loss, reason = "tens of logarithms in 1,024ths, a few hundred of them")]
-fn in_logarithms(total: i32) -> f32 {
+pub(in crate::detection) fn in_logarithms(total: i32) -> f32 {
     total as f32 / UNITS
 }

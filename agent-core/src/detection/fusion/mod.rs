@@ -15,7 +15,7 @@ mod evidence;
 
 pub(super) use budget::Budget;
 pub(super) use common::Common;
-pub(super) use evidence::{Evidence, SPAN_NS, likelihood, weight_of};
+pub(super) use evidence::{Evidence, SPAN_NS, in_logarithms, likelihood, weight_of};
 
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ pub(in crate::detection) fn ln(x: f32) -> f32 {
 
 /// A polynomial of degree five for `2^t`, 0 to 1, through the zeros of a Chebyshev polynomial.
 const EXP2_SERIES: [f32; 6] =
-    [0.999_999_9, 0.693_154_5, 0.240_141_82, 0.055_860_337, 0.008_949_590_4, 0.001_893_754];
+    [0.999_999_9, 0.693_154_5, 0.240_141_82, 0.055_860_337, 0.008_949_59, 0.001_893_754];
 
 /// `e^x`, to 1e-6 or so of it; 0 below what a normal number holds.
 pub(in crate::detection) fn exp(x: f32) -> f32 {

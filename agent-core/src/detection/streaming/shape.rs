@@ -88,7 +88,7 @@ impl<const BLOCK: u8> Shape<BLOCK> {
         } else {
             let oldest = self.number_at(KNOWN - 1);
             self.known[oldest] = self.now;
-            self.to_front(KNOWN - 1);
+            self.bring_forward(KNOWN - 1);
         }
         if length > 0 {
             #[expect(clippy::cast_precision_loss, reason = "at most 8 * 240 * 240")]
@@ -105,7 +105,7 @@ impl<const BLOCK: u8> Shape<BLOCK> {
             *point = i8::try_from(moved).unwrap_or(*point);
         }
         let place = (0..KNOWN).find(|place| self.number_at(*place) == number).unwrap_or(0);
-        self.to_front(place);
+        self.bring_forward(place);
     }
 
     /// Which shape is the most recent but so many.
@@ -113,7 +113,7 @@ impl<const BLOCK: u8> Shape<BLOCK> {
         usize::from((self.order >> (4 * place) & 0xf) as u8)
     }
 
-    fn to_front(&mut self, place: usize) {
+    fn bring_forward(&mut self, place: usize) {
         let number = self.number_at(place) as u64;
         let newer = (1u64 << (4 * place)) - 1;
         let older = !(newer << 4 | 0xf);

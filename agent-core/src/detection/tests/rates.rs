@@ -27,8 +27,8 @@ impl Random {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        let bits = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        (bits as f64 + 0.5) / 4_294_967_296.0
+        let bits = u32::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32).unwrap_or(0);
+        (f64::from(bits) + 0.5) / 4_294_967_296.0
     }
 
     fn normal(&mut self) -> f64 {
@@ -60,15 +60,10 @@ struct World {
 
 impl World {
     fn new(vms: u32, per_week: f64, seed: u64) -> Self {
-        let rules: String = SIGNS
-            .iter()
-            .map(|(metric, _)| {
-                format!(
-                    "[[rules]]\nname = \"{}\"\nkind = \"unusual\"\nmetric = \"{metric}\"\n",
-                    metric.replace('_', "-")
-                )
-            })
-            .collect();
+        let rules = SIGNS.iter().fold(String::new(), |rules, (metric, _)| {
+            let name = metric.replace('_', "-");
+            rules + &format!("[[rules]]\nname = \"{name}\"\nkind = \"unusual\"\nmetric = \"{metric}\"\n")
+        });
         let mut config: Config = config(&format!(
             "{rules}[[rules]]\nname = \"vm-unusual\"\nkind = \"unusual-together\"\nabout = \"vm\"\n\
              [[rules]]\nname = \"host-unusual\"\nkind = \"unusual-together\"\nabout = \"host\"\n"
@@ -102,8 +97,9 @@ impl World {
             guest.load = 0.9 * guest.load + random.heavy();
             guest.drift = 0.9995 * guest.drift + 0.05 * random.normal();
             let begins = random.uniform() < 1.0 / 700.0;
-            guest.burst =
-                if begins { 3 + (random.uniform() * 60.0) as u32 } else { guest.burst.saturating_sub(1) };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 60")]
+            let length = 3 + (random.uniform() * 60.0) as u32;
+            guest.burst = if begins { length } else { guest.burst.saturating_sub(1) };
             guest.idle = guest.idle.saturating_sub(1);
             let off = fault(index);
             let busy = f64::from(u8::from(guest.burst > 0));
@@ -118,11 +114,9 @@ impl World {
                 200.0 + 10.0 * guest.drift + random.normal() + off,
             ];
             for ((_, metric), value) in SIGNS.iter().zip(values) {
-                self.host.set(
-                    u32::try_from(index).expect("few"),
-                    *metric,
-                    (value.clamp(-1e9, 1e9) * 1e6) as i64,
-                );
+                #[expect(clippy::cast_possible_truncation, reason = "clamped far below")]
+                let value = (value.clamp(-1e9, 1e9) * 1e6) as i64;
+                self.host.set(u32::try_from(index).expect("few"), *metric, value);
             }
         }
         let alerts = self.host.judge();

@@ -3,6 +3,7 @@
 use crate::config::Config;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, a line or two a mistake")]
 fn every_kind_of_mistake_in_a_rule_is_told_with_its_line_and_cure() {
     let wait = "metric = \"vcpu_wait_seconds\"\n";
     let table = [

@@ -230,3 +230,26 @@ fn what_cannot_be_read_any_more_stops_to_weigh() {
     }
     assert!(said.len() <= 1 && !said.contains('F'), "{said}");
 }
+
+/// Everything that a world says, to the bit, and what it is looked at closely for.
+fn life() -> (Vec<Alert>, Vec<u64>) {
+    let mut world = World::new();
+    world.host.detector.look_at("vm-unusual", vm(2, 1));
+    let (mut alerts, mut seen) = (Vec::new(), Vec::new());
+    for step in 0..QUIET_STEPS + 60 {
+        alerts.extend(world.step(|row| if row == 2 && step > QUIET_STEPS { 20.0 } else { 0.0 }));
+        let probe = world.host.detector.probe().expect("it is looked at");
+        seen.extend(probe.looks.iter().flat_map(|look| [look.observed, look.expected_max].map(f64::to_bits)));
+        seen.extend(probe.evidence.map(|(strength, _)| u64::from(strength.to_bits())));
+    }
+    (alerts, seen)
+}
+
+#[test]
+fn the_same_again_is_the_same_to_the_bit() {
+    let (first, second) = (life(), life());
+    assert_eq!(letters(&first.0), "F");
+    assert_eq!(first, second);
+    // Three signs of one VM each step, with two numbers, and the evidence.
+    assert!(first.1.len() as u64 > 6 * u64::from(QUIET_STEPS), "{}", first.1.len());
+}

@@ -119,13 +119,11 @@ impl Watch {
         let Some(teller) = teller else { return };
 
         let subject = &mut self.subjects[index];
-        let entity = match is_host {
-            true => Entity::HOST,
-            false => Entity {
-                scope: Scope::Vm,
-                row: u32::try_from(row).unwrap_or(0),
-                generation: subject.generation,
-            },
+        let entity = if is_host {
+            Entity::HOST
+        } else {
+            let row = u32::try_from(row).unwrap_or(0);
+            Entity { scope: Scope::Vm, row, generation: subject.generation }
         };
         let Some(weighed) = weighed else {
             subject.crossed_ns = 0;

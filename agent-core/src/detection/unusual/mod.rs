@@ -6,6 +6,7 @@
 
 mod decide;
 mod pool;
+mod show;
 mod slot;
 mod subject;
 

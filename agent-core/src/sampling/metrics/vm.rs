@@ -163,7 +163,7 @@ super::metrics! { Vm, "vm", "VM";
     KVM_MMU_RMAP_SIZE_MAX = 159, "kvm_mmu_rmap_size_max", Gauge, Count, Kvm, "5.15", "Most mappings seen of one guest page.";
     RUN_STATE = 160, "run_state", Gauge, State, Monitor, "QEMU 0.14, Firecracker 0.10, Cloud Hypervisor 0.4", "What the VMM says of the VM: 1 running, 2 paused, 3 not started, 4 migrating away or gone, 5 migrating here, 6 saving or restoring, 7 shut down, 8 suspended, 9 guest panicked, 10 internal error, 11 stopped by a disk error, 12 watchdog fired, 13 debugger, 14 COLO, 0 something newer.";
     BALLOON_ACTUAL = 161, "balloon_actual_bytes", Gauge, Bytes, Monitor, "QEMU 0.14, Cloud Hypervisor 0.11", "Memory the balloon leaves to the guest.";
-    MONITOR_STATE = 162, "monitor_state", Gauge, State, Monitor, "any", "What the VMM's monitor did when it was last asked: 1 answered, 2 was silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen.";
+    MONITOR_STATE = 162, "monitor_state", Gauge, State, Monitor, "any", "What the VMM's monitor did when it was last asked: 1 answered, 2 silent, 3 refused or was not there, 4 may not be asked by this process, 5 made no sense, 6 was not asked because the VMM is stopped or frozen.";
     VMM_EXITS_IO_IN = 163, "vmm_exits_io_in", Counter, Count, Monitor, "Firecracker 0.10", "Exits the VMM handled for port reads.";
     VMM_EXITS_IO_OUT = 164, "vmm_exits_io_out", Counter, Count, Monitor, "Firecracker 0.10", "Exits the VMM handled for port writes.";
     VMM_EXITS_MMIO_READ = 165, "vmm_exits_mmio_read", Counter, Count, Monitor, "Firecracker 0.10", "Exits the VMM handled for memory-mapped reads.";

@@ -173,6 +173,7 @@ class ThreadTier(OpenEnum):
     AUTO = 1  # The cheapest way that works.
     KEPT_FD = 2  # A kept descriptor per thread.
     OPEN_EACH = 3  # Open, read, close.
+    BPF = 4  # A program in the kernel that reads all threads of all VMs in one run.
 
 
 class KvmTier(OpenEnum):
@@ -183,6 +184,7 @@ class KvmTier(OpenEnum):
     DEBUGFS = 3  # The text files in debugfs.
     QMP = 4  # QMP query-stats.
     OFF = 5  # Not at all.
+    BPF = 6  # A program in the kernel that reads the counters of all VMs in one run.
 
 
 class Verdict(OpenEnum):

@@ -19,6 +19,7 @@ pub(super) fn run(common: &Common, args: &CheckConfigArgs) -> Result<(), Failure
     let config = configure(&Common { config: file.clone(), ..common.clone() })?;
     // Rules are compiled when an agent is made: making one finds every mistake that is left.
     engine::build(config.clone(), Clock::System)?;
+    let playbooks = crate::responses::playbooks(&config)?;
     let mut out = io::stdout().lock();
     if args.print {
         write!(out, "{}", config.to_toml())?;
@@ -36,6 +37,12 @@ pub(super) fn run(common: &Common, args: &CheckConfigArgs) -> Result<(), Failure
         "{what} right; sets aside {memory} of address space; fingerprint {}",
         fingerprint_text(&config)
     )?;
+    if !playbooks.is_empty() {
+        let (count, folder) = (playbooks.len(), config.response.playbooks.display());
+        let mode =
+            if config.response.enabled { "" } else { "; responses are switched off, so they are only told" };
+        writeln!(out, "{count} playbooks in {folder}{mode}")?;
+    }
     match &args.ledger {
         Some(folder) => history(&mut out, folder, &fingerprint_text(&config)),
         None => Ok(()),

@@ -1,21 +1,15 @@
 //! `bartizan incidents`, `incident` and `silence`: asked of the daemon that runs, over its Unix socket.
 
-use crate::cli::{
-    CloseArgs, Common, IncidentCommand, IncidentsArgs, SilenceAdd, SilenceCommand, SocketArgs, StepArgs,
-};
+use super::ask::{ask, by};
+use crate::cli::{CloseArgs, Common, IncidentCommand, IncidentsArgs, SilenceAdd, SilenceCommand, StepArgs};
 use crate::exit::{Code, Failure};
-use crate::serve::SOCKET_DEFAULT;
 use crate::view::paint::Paint;
 use crate::view::table::Table;
 use crate::view::units;
 use serde_json::{Value, json};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::io::{self, Write};
+use std::time::SystemTime;
 
-/// How long the daemon may take.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Characters of a message in the list.
 const WHAT_CHARS_MAX: usize = 80;
 
@@ -117,12 +111,6 @@ fn close(args: &CloseArgs) -> Value {
     body["response"] = json!(args.response);
     body["outcome"] = json!(args.outcome);
     body
-}
-
-/// Who acts: what they say, or the user behind `sudo`. The daemon adds the user that the kernel sees.
-fn by(given: Option<&str>) -> String {
-    let user = || std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_default();
-    given.map_or_else(user, str::to_owned)
 }
 
 fn show(common: &Common, incident: &Value, json: bool) -> Result<(), Failure> {
@@ -266,50 +254,4 @@ fn silence_body(args: &SilenceAdd) -> Result<Value, Failure> {
         "detector": args.detector.as_deref().unwrap_or_default(),
         "cause": args.cause.as_deref().unwrap_or_default(),
     }))
-}
-
-/// Asks the daemon; an error it tells becomes ours.
-fn ask(args: &SocketArgs, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-    let socket = args.socket.as_deref().unwrap_or(Path::new(SOCKET_DEFAULT));
-    let failed = |error: &io::Error| {
-        let code =
-            if error.kind() == ErrorKind::PermissionDenied { Code::NoPermission } else { Code::Unavailable };
-        let cure = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                "; is the daemon running (bartizan run --ledger DIR), and is that its --socket?"
-            }
-            _ => "",
-        };
-        Failure::new(code, format!("{}: {error}{cure}", socket.display()))
-    };
-    let exchange = || -> io::Result<Vec<u8>> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(ANSWER_TIME))?;
-        stream.set_write_timeout(Some(ANSWER_TIME))?;
-        let text = body.map(Value::to_string).unwrap_or_default();
-        let length =
-            if body.is_some() { format!("Content-Length: {}\r\n", text.len()) } else { String::new() };
-        let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n{length}\r\n{text}");
-        stream.write_all(request.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(answer)
-    };
-    let bytes = exchange().map_err(|error| failed(&error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    let value: Value = serde_json::from_str(body).unwrap_or_default();
-    if status == "200" {
-        return Ok(value);
-    }
-    let why = value["error"]
-        .as_str()
-        .map_or_else(|| head.lines().next().unwrap_or_default().to_owned(), str::to_owned);
-    let code = match status {
-        "400" | "404" | "409" => Code::Usage,
-        "403" => Code::NoPermission,
-        _ => Code::Unavailable,
-    };
-    Err(Failure::new(code, why))
 }

@@ -1,9 +1,13 @@
 //! One module a command.
 
+mod ask;
 mod begin;
 mod check;
 mod check_config;
+mod claims;
+mod conflicts;
 mod explain;
+mod explain_alert;
 mod generate;
 mod incidents;
 mod ledger;
@@ -11,10 +15,12 @@ pub mod metrics;
 mod output;
 mod record;
 mod replay;
+mod responses;
 mod rules;
 mod run;
 mod show;
 mod sources;
+mod tune;
 mod verify;
 mod vms;
 mod waive;
@@ -39,11 +45,15 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sources(args) => sources::run(&common, args),
         Command::Rules(args) => rules::run(&common, args),
         Command::Check(args) => check::run(&common, &args),
+        Command::Claims(args) => claims::run(&common, &args),
+        Command::Conflicts(args) => conflicts::run(&common, &args),
         Command::Explain(args) => explain::run(&common, &args),
         Command::Waive(args) => waive::run(&common, &args),
         Command::Incidents(args) => incidents::list(&common, &args),
         Command::Incident(command) => incidents::one(&common, &command),
         Command::Silence(command) => incidents::silence(&common, &command),
+        Command::Responses(args) => responses::list(&common, &args),
+        Command::Response(command) => responses::one(&command),
         Command::CheckConfig(args) => check_config::run(&common, &args),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(&out),
@@ -52,5 +62,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&args),
         Command::Record(args) => record::run(&common, &args),
         Command::Replay(args) => replay::run(&common, &args),
+        Command::ExplainAlert(args) => explain_alert::run(&common, &args),
+        Command::Tune(args) => tune::run(&common, &args),
     }
 }

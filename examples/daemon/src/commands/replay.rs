@@ -11,20 +11,14 @@ use bartizan_core::trace::{Replayed, Tail, TraceError, replay};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
+use std::path::Path;
 
 pub(super) fn run(common: &Common, args: &ReplayArgs) -> Result<(), Failure> {
     // Without --config the trace's own configuration judges, not the one of the host it is replayed on.
     let config = common.config.is_some().then(|| configure(common)).transpose()?;
     let file = File::open(&args.trace).map_err(|error| Failure::input(&args.trace, &error))?;
-    let replayed = replay(BufReader::new(file), config.as_ref()).map_err(|error| {
-        let code = match error {
-            TraceError::Io { .. } => Code::Io,
-            TraceError::Config(_) => Code::Config,
-            TraceError::Memory(_) => Code::Os,
-            _ => Code::Data,
-        };
-        Failure::new(code, format!("{}: {error}", args.trace.display()))
-    })?;
+    let replayed =
+        replay(BufReader::new(file), config.as_ref()).map_err(|error| failed(&args.trace, &error))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let paint = Paint::new(common.color);
     for alert in &replayed.alerts {
@@ -54,6 +48,17 @@ pub(super) fn run(common: &Common, args: &ReplayArgs) -> Result<(), Failure> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// A trace that could not be replayed.
+pub(super) fn failed(trace: &Path, error: &TraceError) -> Failure {
+    let code = match error {
+        TraceError::Io { .. } => Code::Io,
+        TraceError::Config(_) => Code::Config,
+        TraceError::Memory(_) => Code::Os,
+        _ => Code::Data,
+    };
+    Failure::new(code, format!("{}: {error}", trace.display()))
 }
 
 fn summary(replayed: &Replayed) -> String {

@@ -9,6 +9,7 @@ use crate::files::fingerprint_text;
 use crate::incidents::Desk;
 use crate::notify::Notifier;
 use crate::record_keeper;
+use crate::responses::{Command, Responses, playbooks};
 use crate::serve::server::Server;
 use crate::serve::{self, State};
 use crate::signals::{Request, Signals};
@@ -60,8 +61,20 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         }
         None => None,
     };
+    let playbooks = playbooks(&watch.reader().config())?;
+    let responses = match (&post, &desk) {
+        (Some(Post { keeper, .. }), Some(desk)) => {
+            let (ledger, folder) = (keeper.ledger(), keeper.folder());
+            let started = Responses::start(ledger, folder, playbooks, watch.reader(), Arc::clone(desk))?;
+            Some(Arc::new(started))
+        }
+        _ => None,
+    };
     if let Some(desk) = &desk {
         state.has_incidents(Arc::clone(desk));
+    }
+    if let Some(responses) = &responses {
+        state.has_responses(Arc::clone(responses));
     }
     let mut daemon = Daemon {
         common,
@@ -71,6 +84,7 @@ pub(super) fn run(common: &Common, args: &RunArgs) -> Result<(), Failure> {
         addresses: server.as_ref().map(|server| server.addresses().to_vec()).unwrap_or_default(),
         post,
         desk,
+        responses,
         output,
         notifier,
         viewer: Viewer::default(),
@@ -97,6 +111,7 @@ struct Daemon<'a> {
     /// Of the active agent of a state folder.
     post: Option<Post>,
     desk: Option<Arc<Desk>>,
+    responses: Option<Arc<Responses>>,
     output: Output,
     notifier: Notifier,
     viewer: Viewer,
@@ -289,9 +304,12 @@ impl Daemon<'_> {
     /// Parses, validates, swaps; a configuration that is wrong changes nothing.
     fn reload(&mut self, pid: u32, uid: u32) -> Result<(), Failure> {
         self.notifier.reloading();
-        let loaded = configure(self.common);
-        match loaded.and_then(|config| Ok((self.swap(config.clone())?, config))) {
-            Ok((text, config)) => {
+        let loaded = configure(self.common).and_then(|config| {
+            let playbooks = playbooks(&config)?;
+            Ok((self.swap(config.clone())?, config, playbooks))
+        });
+        match loaded {
+            Ok((text, config, playbooks)) => {
                 if let Some(desk) = &self.desk {
                     desk.reloaded(self.watch.reader(), self.last_tick == 0);
                 }
@@ -300,6 +318,11 @@ impl Daemon<'_> {
                     post.keeper.reload(&config.ledger);
                     // The planner takes it up in a moment: what the agent says is in force may still be the old one.
                     post.config(&config, &who);
+                }
+                if let Some(responses) = &self.responses {
+                    let new = Box::new((config, playbooks, self.watch.reader().clone()));
+                    let told = responses.tell(Command::Configure(new));
+                    told.unwrap_or_else(|why| log::error!("the new configuration of responses: {why}"));
                 }
                 self.tell_standing()?;
                 self.output.reload(Ok(text))?;
@@ -356,6 +379,9 @@ impl Daemon<'_> {
         self.take_tick()?;
         self.take_alerts()?;
         self.take_findings()?;
+        if let Some(responses) = self.responses.take() {
+            responses.stop();
+        }
         if let Some(desk) = self.desk.take() {
             desk.stop();
         }

@@ -88,7 +88,7 @@ impl Feed {
         if inner.is_stopping {
             return Ok(None);
         }
-        if !inner.notices.back().is_some_and(|(last, _)| *last >= position) {
+        if inner.notices.back().is_none_or(|(last, _)| *last < position) {
             inner = self.changed.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
         if inner.is_stopping {

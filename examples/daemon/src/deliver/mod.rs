@@ -40,8 +40,8 @@ pub(crate) struct Tally {
     kind: &'static str,
     /// How far it has come, and what became of what is before.
     reached: Mutex<Delivery>,
-    /// Notices before the first position, so that what is in flight can be told.
-    before: u64,
+    /// Notices of the feed that are dealt with.
+    passed: AtomicU64,
     failures: AtomicU64,
 }
 
@@ -76,11 +76,10 @@ impl Deliverers {
                 position: begins,
                 ..Delivery::default()
             });
-            let done = reached.delivered + reached.suppressed + reached.dropped;
             let tally = Arc::new(Tally {
                 name: receiver.name.clone(),
                 kind: worker::kind_of(receiver.to),
-                before: before(reached.position) - done.min(before(reached.position)),
+                passed: AtomicU64::new(before(reached.position)),
                 reached: Mutex::new(reached),
                 failures: AtomicU64::new(0),
             });
@@ -106,15 +105,16 @@ impl Deliverers {
         let of = |tally: &Arc<Tally>| {
             let reached = tally.reached();
             let done = reached.delivered + reached.suppressed + reached.dropped;
-            let produced = (total - tally.before.min(total)).max(done);
+            // Older ones may have been removed from the ledger with their records: what is dealt with is remembered.
+            let in_flight = total - tally.passed.load(Relaxed).min(total);
             Accounts {
                 name: tally.name.clone(),
                 kind: tally.kind,
-                produced,
+                produced: done + in_flight,
                 delivered: reached.delivered,
                 suppressed: reached.suppressed,
                 dropped: reached.dropped,
-                in_flight: produced - done,
+                in_flight,
                 failures: tally.failures.load(Relaxed),
             }
         };

@@ -247,6 +247,7 @@ impl Worker {
         reached.delivered += delivered as u64;
         reached.dropped += dropped as u64;
         reached.suppressed += (batch.len() - delivered - dropped) as u64;
+        self.tally.passed.fetch_add(batch.len() as u64, Relaxed);
         self.tally.set(reached);
     }
 

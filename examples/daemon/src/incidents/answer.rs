@@ -12,7 +12,8 @@
 //! is recorded together with the user id that the kernel vouches for.
 
 use super::Desk;
-use crate::serve::http::{Body, Peer, Request, Response, Status};
+use crate::serve::http::{Request, Response, Status};
+use crate::serve::peer::{Answered, allowed, body, found, refusal, who};
 use bartizan_core::checks::report::json::rfc3339;
 use bartizan_core::incidents::{Closure, Matcher, NewSilence, Refused, Silence, Source, Step, Verdict};
 use serde::Deserialize;
@@ -66,22 +67,14 @@ pub fn answer(desk: Option<&Desk>, request: &Request) -> Option<Response> {
     if !matches!(parts[0], "incidents" | "silences") {
         return None;
     }
-    let uid = match request.peer {
-        Peer::Unix { uid } if uid == 0 || uid == nix::unistd::geteuid().as_raw() => uid,
-        Peer::Unix { .. } => {
-            return Some(refusal(
-                Status::Forbidden,
-                "only root and the daemon's own user may ask for incidents",
-            ));
-        }
-        Peer::Tcp => {
-            return Some(refusal(Status::Forbidden, "incidents are served on the Unix socket alone"));
-        }
+    let uid = match allowed(request, "incidents") {
+        Ok(uid) => uid,
+        Err(refused) => return Some(refused),
     };
     let Some(desk) = desk else {
         return Some(refusal(
             Status::ServiceUnavailable,
-            "there are no incidents without a ledger: start the daemon with --ledger DIR",
+            "there are no incidents without a ledger: [ledger] in the configuration, or --ledger DIR",
         ));
     };
     let answered = match (request.is_post, parts.as_slice()) {
@@ -93,29 +86,11 @@ pub fn answer(desk: Option<&Desk>, request: &Request) -> Option<Response> {
         (true, ["silences", id, "end"]) => end(desk, id, &request.body, uid),
         _ => Err((Status::NotFound, format!("there is no {}", request.path))),
     };
-    Some(match answered {
-        Ok(value) => Response {
-            status: Status::Ok,
-            content_type: "application/json",
-            body: Body::Text(format!("{value}\n")),
-        },
-        Err((status, why)) => refusal(status, &why),
-    })
-}
-
-type Answered = Result<Value, (Status, String)>;
-
-fn refusal(status: Status, why: &str) -> Response {
-    let body = Body::Text(format!("{}\n", json!({ "error": why })));
-    Response { status, content_type: "application/json", body }
+    Some(found(answered))
 }
 
 fn number(text: &str) -> Result<u64, (Status, String)> {
     text.parse().map_err(|_| (Status::BadRequest, format!("{text:?} is no number of an incident or silence")))
-}
-
-fn body<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, (Status, String)> {
-    serde_json::from_slice(bytes).map_err(|error| (Status::BadRequest, format!("the body: {error}")))
 }
 
 fn refused(refused: &Refused) -> (Status, String) {
@@ -130,30 +105,19 @@ fn refused(refused: &Refused) -> (Status, String) {
     (status, refused.to_string())
 }
 
-/// Who acts: the name they gave, and the user that the kernel says they are.
-fn who(by: &str, uid: u32) -> String {
-    let user = nix::unistd::User::from_uid(uid.into()).ok().flatten();
-    match user {
-        Some(user) if user.name == by.trim() => user.name,
-        Some(user) if by.trim().is_empty() => user.name,
-        Some(user) => format!("{} ({})", by.trim(), user.name),
-        None => format!("{} (uid {uid})", by.trim()),
-    }
-}
-
 fn list(desk: &Desk) -> Value {
     let inner = desk.lock();
-    let accounts = inner.incidents.accounts();
-    let ids: Vec<u64> = inner.incidents.all().map(|incident| incident.id).collect();
+    let accounts = inner.returning.incidents.accounts();
+    let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
     let one = |id: u64| {
-        let mut object = inner.incidents.view(id)?.json();
+        let mut object = inner.returning.incidents.view(id)?.json();
         // Evidence is long, and asked for one by one.
         object.as_object_mut().map(|object| object.remove("evidence"));
         Some(object)
     };
     json!({
         "incidents": ids.into_iter().filter_map(one).collect::<Vec<_>>(),
-        "silences": inner.incidents.silences().map(silence_json).collect::<Vec<_>>(),
+        "silences": inner.returning.incidents.silences().map(silence_json).collect::<Vec<_>>(),
         "accounts": {
             "produced": accounts.produced,
             "delivered": accounts.delivered,
@@ -172,7 +136,7 @@ fn list(desk: &Desk) -> Value {
 
 fn silences(desk: &Desk) -> Value {
     let inner = desk.lock();
-    json!({ "silences": inner.incidents.silences().map(silence_json).collect::<Vec<_>>() })
+    json!({ "silences": inner.returning.incidents.silences().map(silence_json).collect::<Vec<_>>() })
 }
 
 fn silence_json(silence: &Silence) -> Value {
@@ -192,7 +156,7 @@ fn silence_json(silence: &Silence) -> Value {
 
 fn show(desk: &Desk, id: &str) -> Answered {
     let id = number(id)?;
-    let view = desk.lock().incidents.view(id);
+    let view = desk.lock().returning.incidents.view(id);
     view.map(|notice| notice.json()).ok_or_else(|| refused(&Refused::NoIncident(id)))
 }
 
@@ -219,8 +183,7 @@ fn step(desk: &Desk, id: &str, verb: &str, bytes: &[u8], uid: u32) -> Answered {
         _ => return Err((Status::NotFound, format!("there is no step {verb:?}"))),
     };
     let by = who(&body.by, uid);
-    desk.act(|incidents, now_ns, outside| incidents.step(id, step, &by, &body.note, now_ns, outside))
-        .map_err(|why| refused(&why))?;
+    desk.step(id, step, &by, &body.note).map_err(|why| refused(&why))?;
     show(desk, &id.to_string())
 }
 

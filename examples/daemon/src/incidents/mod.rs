@@ -14,18 +14,22 @@ use bartizan_core::checks::{Change, Severity as CheckSeverity};
 use bartizan_core::config::Config;
 use bartizan_core::engine::Reader;
 use bartizan_core::incidents::{
-    Accounts, Condition, Delivery, Event, Evidence, Incidents, Outside, Policy, Refused, Signal, Source,
+    Accounts, Condition, Delivery, Event, Evidence, Incidents, Notice, Outside, Policy, Refused, Returning,
+    Signal, Source, Step,
 };
-use bartizan_core::ledger::{Kind, Ledger, RealDisk, Ticket, read};
+use bartizan_core::ledger::{Kind, Ledger, LedgerError, RealDisk, Ticket, read};
+use bartizan_core::recovery::{restore, save, take};
 use bartizan_core::sampling::frame::Entity;
 use bartizan_core::sys::clock::Clock;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long somebody who changes something waits for the disk.
 const DURABLE_WAIT: Duration = Duration::from_secs(2);
+/// How often a snapshot is taken.
+const SAVE_EVERY: Duration = Duration::from_mins(10);
 
 /// See the module's documentation.
 pub struct Desk {
@@ -35,8 +39,12 @@ pub struct Desk {
 }
 
 struct Inner {
-    incidents: Incidents,
+    /// All of them; as what returns after a crash.
+    returning: Returning,
     world: World,
+    folder: PathBuf,
+    /// When the last snapshot was taken.
+    saved_at: Instant,
     /// When alerts that were not seen again are over; `None` once they were.
     reconcile_alerts_at: Option<Instant>,
     reconciles_findings: bool,
@@ -77,7 +85,14 @@ impl Desk {
     pub fn open(ledger: &Ledger, folder: &Path, reader: &Reader, host: &str) -> Result<Self, Failure> {
         let config = reader.config();
         let feed = Arc::new(Feed::new(ledger.clone(), folder.to_owned()));
-        let replay = Replay::of(folder, &feed)?;
+        let failed = |error: LedgerError| {
+            Failure::new(Code::Data, format!("the ledger in {}: {error}", folder.display()))
+        };
+        let mut returning = Returning::default();
+        let disk = Arc::new(RealDisk::new(folder));
+        let restored = restore(disk, ledger.status().next, &mut [&mut returning]).map_err(failed)?;
+        log::info!("incidents: {restored}");
+        let told = Told::of(folder, &feed).map_err(failed)?;
         let world = World {
             ledger: ledger.clone(),
             reader: reader.clone(),
@@ -85,32 +100,29 @@ impl Desk {
             about: None,
             last: None,
         };
+        let broken = returning.broken.take();
         let mut inner = Inner {
-            incidents: replay.incidents,
+            returning,
             world,
+            folder: folder.to_owned(),
+            saved_at: Instant::now(),
             reconcile_alerts_at: None,
             reconciles_findings: true,
             findings_min: None,
         };
         inner.adopt_limits(&config);
-        inner.begin(&config, replay.broken.as_deref())?;
-        let notices = replay.notices;
+        inner.begin(&config, broken.as_deref())?;
+        let notices = told.notices;
         let before = |position: u64| notices.partition_point(|at| *at < position) as u64;
-        let deliverers = Deliverers::start(
-            &config.deliver,
-            &feed,
-            host,
-            &replay.deliveries,
-            ledger.status().next,
-            before,
-        )?;
+        let deliverers =
+            Deliverers::start(&config.deliver, &feed, host, &told.deliveries, ledger.status().next, before)?;
         Ok(Self { inner: Mutex::new(inner), feed, deliverers: Mutex::new(Some(deliverers)) })
     }
 
     /// Takes alerts in.
     pub fn alerts(&self, alerts: &[Alert]) {
         let mut inner = self.lock();
-        let Inner { incidents, world, .. } = &mut *inner;
+        let Inner { returning: Returning { incidents, .. }, world, .. } = &mut *inner;
         for alert in alerts {
             let signal = Signal::of_alert(alert, |entity| evidence::part_of(&world.reader, entity));
             world.about = Some(alert.entity);
@@ -123,7 +135,9 @@ impl Desk {
     /// Takes changes of findings in. `is_whole` says that the checks have looked at everything since the start.
     pub fn findings(&self, changes: &[Change], is_whole: bool) {
         let mut inner = self.lock();
-        let Inner { incidents, world, reconciles_findings, findings_min, .. } = &mut *inner;
+        let Inner {
+            returning: Returning { incidents, .. }, world, reconciles_findings, findings_min, ..
+        } = &mut *inner;
         if let Some(severity_min) = *findings_min {
             for signal in changes.iter().filter_map(|change| Signal::of_finding(change, severity_min)) {
                 incidents.offer(&signal, now_ns(), world);
@@ -140,12 +154,15 @@ impl Desk {
     /// Time has passed.
     pub fn tick(&self) {
         let mut inner = self.lock();
-        let Inner { incidents, world, reconcile_alerts_at, .. } = &mut *inner;
+        let Inner { returning: Returning { incidents, .. }, world, reconcile_alerts_at, .. } = &mut *inner;
         if reconcile_alerts_at.is_some_and(|at| Instant::now() >= at) {
             *reconcile_alerts_at = None;
             incidents.reconcile(Source::Alert, now_ns(), world);
         }
         incidents.tick(now_ns(), world);
+        if inner.saved_at.elapsed() >= SAVE_EVERY {
+            inner.save();
+        }
     }
 
     /// A configuration is in force. `is_anew` says that the agent was made anew: it says again what fires.
@@ -157,15 +174,31 @@ impl Desk {
         let done = if is_anew {
             inner.begin(&config, None).map_err(|failure| failure.message)
         } else {
-            let Inner { incidents, world, .. } = &mut *inner;
+            let Inner { returning: Returning { incidents, .. }, world, .. } = &mut *inner;
             let policy = Policy::from(&config.incidents);
-            let is_new = *incidents.policy() != policy;
-            let adopted = if is_new { incidents.adopt(policy, now_ns(), world) } else { Ok(()) };
+            let differs = *incidents.policy() != policy;
+            let adopted = if differs { incidents.adopt(policy, now_ns(), world) } else { Ok(()) };
             adopted.map_err(|refused| refused.to_string())
         };
         if let Err(error) = done {
             log::error!("the new policy of incidents is not in force: {error}");
         }
+    }
+
+    /// Every incident in memory, as a notice would tell of it.
+    #[must_use]
+    pub fn views(&self) -> Vec<Notice> {
+        let inner = self.lock();
+        let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
+        ids.into_iter().filter_map(|id| inner.returning.incidents.view(id)).collect()
+    }
+
+    /// Takes a step with an incident; done once it is durable.
+    ///
+    /// # Errors
+    /// Why it may not be taken.
+    pub fn step(&self, id: u64, step: Step, by: &str, note: &str) -> Result<(), Refused> {
+        self.act(|incidents, now_ns, outside| incidents.step(id, step, by, note, now_ns, outside))
     }
 
     /// The record that must be durable before what was taken in is said.
@@ -176,7 +209,7 @@ impl Desk {
     /// What became of every signal.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
-        self.lock().incidents.accounts()
+        self.lock().returning.incidents.accounts()
     }
 
     /// Incidents in memory: open or being worked on, by severity, those that fire first.
@@ -184,7 +217,7 @@ impl Desk {
     pub fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
         let inner = self.lock();
         let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
-        for incident in inner.incidents.all() {
+        for incident in inner.returning.incidents.all() {
             *counts.entry((incident.state.name(), incident.severity.name())).or_default() += 1;
         }
         let mut counts: Vec<_> =
@@ -207,6 +240,10 @@ impl Desk {
         if let Some(deliverers) = deliverers {
             deliverers.stop();
         }
+        let mut inner = self.lock();
+        // What waits for the disk is in the way of a snapshot; where that is the case the next start replays more.
+        let _ = inner.world.ledger.flush();
+        inner.save();
     }
 
     /// Somebody changes something: done once it is durable.
@@ -215,7 +252,7 @@ impl Desk {
         act: impl FnOnce(&mut Incidents, i64, &mut dyn Outside) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
         let mut inner = self.lock();
-        let Inner { incidents, world, .. } = &mut *inner;
+        let Inner { returning: Returning { incidents, .. }, world, .. } = &mut *inner;
         let now_ns = now_ns();
         let done = act(incidents, now_ns, world)?;
         incidents.tick(now_ns, world);
@@ -238,6 +275,21 @@ impl Desk {
 }
 
 impl Inner {
+    /// Writes a snapshot, at a moment when all records are durable: older ones may be removed then.
+    fn save(&mut self) {
+        let status = self.world.ledger.status();
+        if status.durable < status.next {
+            return;
+        }
+        self.saved_at = Instant::now();
+        let saved = take(&self.world.ledger, now_ns(), &[&self.returning]).and_then(|snapshot| {
+            save(Arc::new(RealDisk::new(&self.folder)), &snapshot).map_err(|error| error.to_string())
+        });
+        if let Err(error) = saved {
+            log::warn!("no snapshot of incidents: {error}; the next start replays their records");
+        }
+    }
+
     fn adopt_limits(&mut self, config: &Config) {
         self.findings_min = config.incidents.findings.name().and_then(CheckSeverity::from_name);
         if let Some(at) = &mut self.reconcile_alerts_at {
@@ -249,10 +301,10 @@ impl Inner {
         let policy = Policy::from(&config.incidents);
         let next = self.world.ledger.status().next;
         let begun = match broken {
-            None => self.incidents.begin(policy, now_ns(), &mut self.world),
+            None => self.returning.incidents.begin(policy, now_ns(), &mut self.world),
             Some(why) => {
                 log::error!("incidents of earlier runs are not known any more, and begin anew: {why}");
-                self.incidents.begin_afresh(next, policy, now_ns(), &mut self.world)
+                self.returning.incidents.begin_afresh(next, policy, now_ns(), &mut self.world)
             }
         };
         begun.map_err(|refused| Failure::new(Code::Io, format!("incidents cannot begin: {refused}")))?;
@@ -263,54 +315,31 @@ impl Inner {
     }
 }
 
-/// What a ledger says about incidents.
-struct Replay {
-    incidents: Incidents,
-    /// Why the state does not follow from the records, if it does not.
-    broken: Option<String>,
+/// What a ledger says about notices, and how far each receiver has come.
+struct Told {
     deliveries: HashMap<String, Delivery>,
     /// The numbers of the records that tell.
     notices: Vec<u64>,
 }
 
-impl Replay {
-    fn of(folder: &Path, feed: &Feed) -> Result<Self, Failure> {
-        let mut replay = Self {
-            incidents: Incidents::new(),
-            broken: None,
-            deliveries: HashMap::new(),
-            notices: Vec::new(),
-        };
+impl Told {
+    fn of(folder: &Path, feed: &Feed) -> Result<Self, LedgerError> {
+        let mut told = Self { deliveries: HashMap::new(), notices: Vec::new() };
         read(Arc::new(RealDisk::new(folder)), 0, |record| match record.kind {
-            Kind::INCIDENT => replay.take(record.sequence, record.payload, feed),
+            Kind::INCIDENT => {
+                if let Some(notice) = Event::notice(record.payload) {
+                    told.notices.push(record.sequence);
+                    feed.push(record.sequence, Arc::new(notice));
+                }
+            }
             Kind::DELIVERY => {
                 if let Ok(delivery) = Delivery::decode(record.payload) {
-                    replay.deliveries.insert(delivery.receiver.clone(), delivery);
+                    told.deliveries.insert(delivery.receiver.clone(), delivery);
                 }
             }
             _ => {}
-        })
-        .map_err(|error| Failure::new(Code::Data, format!("the ledger in {}: {error}", folder.display())))?;
-        Ok(replay)
-    }
-
-    fn take(&mut self, sequence: u64, payload: &[u8], feed: &Feed) {
-        if let Some(notice) = Event::notice(payload) {
-            self.notices.push(sequence);
-            feed.push(sequence, Arc::new(notice));
-        }
-        let is_first =
-            self.incidents.accounts().produced == 0 && self.incidents.policy() == &Policy::default();
-        match self.incidents.replay(payload) {
-            // A run that began afresh does not need what was before.
-            Ok(Event::Began { afresh_from: Some(_), .. }) => self.broken = None,
-            Ok(_) => {}
-            Err(corrupt) if self.broken.is_none() => {
-                let when = if is_first { "its first records were removed" } else { "a record is damaged" };
-                self.broken = Some(format!("{when} (record {sequence}: {corrupt})"));
-            }
-            Err(_) => {}
-        }
+        })?;
+        Ok(told)
     }
 }
 

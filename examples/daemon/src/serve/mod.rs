@@ -5,11 +5,13 @@ mod incidents;
 pub mod labels;
 pub mod ledger;
 pub mod openmetrics;
+pub mod peer;
 pub mod server;
 
 use crate::cli::ServeArgs;
 use crate::exit::{Code, Failure};
-use crate::incidents::{Desk, answer};
+use crate::incidents::Desk;
+use crate::responses::Responses;
 use crate::view::units;
 use bartizan_core::alerts::Severity;
 use bartizan_core::engine::Reader;
@@ -45,6 +47,7 @@ pub struct State {
     lines_dropped: AtomicU64,
     /// There from when the ledger was opened, if there is one.
     desk: OnceLock<Arc<Desk>>,
+    responses: OnceLock<Arc<Responses>>,
 }
 
 impl State {
@@ -65,6 +68,7 @@ impl State {
             ledger: Mutex::default(),
             lines_dropped: AtomicU64::new(0),
             desk: OnceLock::new(),
+            responses: OnceLock::new(),
         }
     }
 
@@ -79,6 +83,12 @@ impl State {
     pub fn has_incidents(&self, desk: Arc<Desk>) {
         // Opened once, by the daemon: a second one would be a mistake, and changes nothing.
         let _ = self.desk.set(desk);
+    }
+
+    /// Responses are there.
+    pub fn has_responses(&self, responses: Arc<Responses>) {
+        // As above.
+        let _ = self.responses.set(responses);
     }
 
     /// A new configuration is in force.
@@ -246,7 +256,9 @@ impl State {
 
 impl Handler for State {
     fn answer(&self, request: &Request) -> Response {
-        if let Some(answered) = answer(self.desk.get().map(Arc::as_ref), request) {
+        let answered = crate::incidents::answer(self.desk.get().map(Arc::as_ref), request)
+            .or_else(|| crate::responses::answer(self.responses.get().map(Arc::as_ref), request));
+        if let Some(answered) = answered {
             return answered;
         }
         if request.is_post {

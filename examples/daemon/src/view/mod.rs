@@ -7,6 +7,7 @@ pub mod json;
 pub mod live;
 pub mod model;
 pub mod paint;
+pub mod plot;
 pub mod predictions;
 pub mod rates;
 pub mod table;

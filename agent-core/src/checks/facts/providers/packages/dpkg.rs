@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const STATUS: &str = "/var/lib/dpkg/status";
 /// A host with everything Debian has would stay below this.
 const STATUS_BYTES_MAX: u64 = 64 << 20;
-/// Where rpm keeps its database, and what it is called: SQLite, ndb, and Berkeley DB before them.
+/// Where rpm keeps its database, and what it is called: by `sqlite`, by `ndb`, and by `bdb` before them.
 const RPM_FOLDERS: [&str; 2] = ["/usr/lib/sysimage/rpm", "/var/lib/rpm"];
 const RPM_FILES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
 
