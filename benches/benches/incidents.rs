@@ -68,14 +68,14 @@ fn signals(keys: u32) -> Vec<Signal> {
         let vm = key / 10;
         let condition = Condition {
             source: Source::Alert,
-            detector: if key % 10 == 0 { "vm-exit-storm" } else { "vcpu-wait" }.to_owned(),
+            detector: if key.is_multiple_of(10) { "vm-exit-storm" } else { "vcpu-wait" }.to_owned(),
             resource: Resource {
                 vm: format!("{vm:08x}-0000-4000-8000-000000000000"),
                 name: format!("vm-{vm}"),
                 tenant: format!("tenant-{}", vm % 100),
             },
             part: format!("vcpu {}", key % 10),
-            cause: if key % 10 == 0 { "vm_kvm_exits" } else { "vcpu_wait_seconds" }.to_owned(),
+            cause: if key.is_multiple_of(10) { "vm_kvm_exits" } else { "vcpu_wait_seconds" }.to_owned(),
         };
         Signal::new(condition, true, Severity::Warning, "vm: vCPU wait 43 % for 10 s (limit 20 %)")
     };
@@ -113,7 +113,7 @@ fn run(signals: &mut [Signal], count: u32) -> Run {
     }
     let ns = thread_cpu_ns() - began;
     assert!(incidents.accounts().balances(), "{:?}", incidents.accounts());
-    assert_eq!(incidents.accounts().produced >= u64::from(count), true, "every one is in the accounts");
+    assert!(incidents.accounts().produced >= u64::from(count), "every one is in the accounts");
     let bytes = IN_USE.load(Relaxed).saturating_sub(before);
     let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     Run {
