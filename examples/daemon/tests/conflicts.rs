@@ -1,5 +1,7 @@
 //! `bartizan claims` and `bartizan conflicts`: on recorded hosts, on rules of a network namespace, with files of claims.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
+
 mod common;
 
 use bartizan_testkit::netns::Netns;
