@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that keeps what is posted, and answers with a status that the test sets.
 struct Server {
@@ -119,12 +119,13 @@ impl Place {
         let mut text = format!(
             "[checks]\nenabled = false\n[incidents]\nwait_s = 0\nreconcile_s = 1\n[sampling]\ninterval_ms = 50\n{deliver}\n"
         );
-        for rule in rules {
+        let rule = |rule: &&str| {
             let metric = metric_of(rule);
-            text.push_str(&format!(
+            format!(
                 "[[rules]]\nname = \"{rule}\"\nsummary = \"it is there\"\nmetric = \"{metric}\"\nabove = 0\nseverity = \"critical\"\n"
-            ));
-        }
+            )
+        };
+        text += &rules.iter().map(rule).collect::<Vec<_>>().concat();
         std::fs::write(self.path("bartizan.toml"), text).unwrap();
     }
 
@@ -230,7 +231,7 @@ fn from_first_sign_to_closed_with_what_is_refused_said() {
         let lines = std::fs::read_to_string(&file).ok()?;
         let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         // What else this machine has to say is not looked at.
-        let lines: Vec<Value> = lines.filter(|one| one["incident"].to_string() == id).collect();
+        let lines: Vec<Value> = lines.filter(|one| one["incident"] == incident["incident"]).collect();
         (lines.last()?["changes"] == serde_json::json!(["reopened"])).then_some(lines)
     });
     let states: Vec<_> = told.iter().map(|one| one["state"].as_str().unwrap()).collect();
