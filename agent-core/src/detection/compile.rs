@@ -11,7 +11,7 @@ use super::unusual::Habit;
 use super::window::Span;
 use super::wording::Quantity;
 use crate::config::{Config, nearest};
-use crate::sampling::metrics::{Kind, MetricId, Scope, all, host, vm};
+use crate::sampling::metrics::{Kind, MetricId, Scope, Source, all, host, vm};
 use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
 
@@ -20,7 +20,7 @@ const NAME_BYTES_MAX: usize = 48;
 /// Durations are at most a week.
 const SECONDS_MAX: f64 = 604_800.0;
 /// Two samples follow each other when they are at most this many of the source's periods apart.
-const GAP_PERIODS: u64 = 3;
+pub(super) const GAP_PERIODS: u64 = 3;
 
 /// What is wrong: the key, and the words.
 type Wrong = (Option<&'static str>, String);
@@ -51,8 +51,9 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
     let (expression, quantity) = expression(rule, metric, wanted)?;
     let guard = rule.only_if.as_ref().map(|guard| self::guard(guard, scope, wanted)).transpose()?;
     let summary = if rule.summary.is_empty() { &rule.metric } else { &rule.summary };
-    let slowest = rule_metrics(rule).filter_map(MetricId::by_name).map(|metric| metric.metric().source);
-    let period_ticks = slowest.map(|source| config.sampling.period_ticks(source)).max().unwrap_or(1);
+    let sources = rule_metrics(rule).filter_map(MetricId::by_name).map(|metric| metric.metric().source);
+    let sources: Vec<Source> = sources.collect();
+    let period_ticks = sources.iter().map(|source| config.sampling.period_ticks(*source)).max().unwrap_or(1);
     let interval_ns = u64::from(config.sampling.interval_ms) * 1_000_000;
     Ok(Rule {
         name: text("name", &rule.name)?,
@@ -70,6 +71,7 @@ fn compiled(rule: &RuleConfig, config: &Config, wanted: &mut Wanted) -> Result<R
             clear_ns: duration("clear_for_s", rule.clear_for_s, default_clear_s(rule.kind))?,
             gap_max_ns: u64::from(period_ticks) * interval_ns * GAP_PERIODS,
         },
+        sources: sources.iter().fold(0, |set, source| set | 1 << *source as u64),
         identity: identity(rule, config),
         series: Zeroed::default(),
         memory: Memory::None,

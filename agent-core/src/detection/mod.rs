@@ -147,6 +147,7 @@ impl Detector {
             probe.looks.clear();
             probe.evidence = None;
         }
+        self.rules.iter_mut().for_each(|rule| rule.keep_pace(frame));
         self.firing.sweep(&mut self.rules, tick, frame, roster, sink);
         for at in 0..self.tables.len() {
             for entity in frame.entities(self.tables[at].scope) {

@@ -1,6 +1,7 @@
 //! A rule as the hot side uses it: names looked up, units turned, memory set aside.
 
 use super::baseline::{Baseline, Tolerance};
+use super::compile::GAP_PERIODS;
 use super::forecast::Record;
 use super::predict::{self, Course, Heartbeat, Prospect};
 use super::rule::{Missing, RuleKind};
@@ -13,7 +14,7 @@ use super::wording::Quantity;
 use crate::alerts::Severity;
 use crate::sampling::availability::Availability;
 use crate::sampling::frame::{Entity, Frame, OutOfMemory, Tick, zeroed};
-use crate::sampling::metrics::{MetricId, Scope};
+use crate::sampling::metrics::{MetricId, Scope, Source};
 use crate::sampling::roster::Roster;
 use crate::sys::zeroed::Zeroed;
 use arrayvec::{ArrayString, ArrayVec};
@@ -105,6 +106,8 @@ pub(super) struct Rule {
     pub(super) test: Test,
     pub(super) guard: Option<Guard>,
     pub(super) patience: Patience,
+    /// What it looks at is read from these: a bit for each [`Source`].
+    pub(super) sources: u64,
     /// Equal for rules that may take over each other's state.
     pub(super) identity: u64,
     pub(super) series: Zeroed<Series>,
@@ -180,7 +183,25 @@ impl Sight<'_> {
     }
 }
 
+/// A set of sources is a number's bits.
+const _: () = assert!(Source::COUNT <= 64);
+
 impl Rule {
+    /// Sources are read less often on a host with many VMs, or when the agent costs too much: what follows each other
+    /// is further apart then.
+    pub(super) fn keep_pace(&mut self, frame: &Frame) {
+        let (mut left, mut slowest_ns) = (self.sources, None);
+        while left != 0 {
+            let period_ns = frame.period_ns(Source::ALL[left.trailing_zeros() as usize]);
+            left &= left - 1;
+            // One that nobody has set is read by nobody.
+            slowest_ns = slowest_ns.max((period_ns < u64::MAX).then_some(period_ns));
+        }
+        if let Some(period_ns) = slowest_ns {
+            self.patience.gap_max_ns = period_ns.saturating_mul(GAP_PERIODS);
+        }
+    }
+
     /// Sets aside the state of so many rows.
     pub(super) fn reserve(&mut self, rows: usize) -> Result<(), OutOfMemory> {
         self.series = zeroed(rows)?;

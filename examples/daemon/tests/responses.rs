@@ -6,7 +6,7 @@
 mod common;
 
 use bartizan_testkit::cgroup::Cgroup;
-use bartizan_testkit::guest::Guest;
+use bartizan_testkit::guest::{self, Guest};
 use bartizan_testkit::minivmm::{self, MiniVmm};
 use bartizan_testkit::skip;
 use common::{Daemon, bartizan, code, text};
@@ -21,16 +21,17 @@ const PATIENCE: Duration = Duration::from_mins(2);
 struct Place {
     folder: tempfile::TempDir,
     cgroup: Cgroup,
-    _vm: MiniVmm,
+    vm: MiniVmm,
 }
 
 impl Place {
     /// `None` where there can be no such VM.
     fn new(name: &str, lease_s: u32, approval: &str) -> Option<Self> {
         let cgroup = Cgroup::v1("cpu", name).or_else(|_| Cgroup::v2(name)).ok()?;
-        let vm = MiniVmm::builder().name(name).guest(Guest::Spin).start().unwrap();
+        let vm = MiniVmm::builder().name(name).guest(Guest::Command).start().unwrap();
+        vm.tell(guest::Command::Spin).unwrap();
         cgroup.add(vm.pid()).unwrap();
-        let place = Self { folder: tempfile::tempdir().unwrap(), cgroup, _vm: vm };
+        let place = Self { folder: tempfile::tempdir().unwrap(), cgroup, vm };
         let playbooks = place.path("playbooks.d");
         std::fs::create_dir(&playbooks).unwrap();
         let config = format!(
@@ -160,6 +161,8 @@ fn a_vm_that_spins_is_slowed_down_and_its_incident_closed_without_a_person() {
     place.response("holding");
     assert_ne!(place.limit(), before);
     place.incident("contained");
+    // What is wrong ends, and so does what was done about it.
+    place.vm.tell(guest::Command::Idle).unwrap();
     place.response("complete");
     assert_eq!(place.limit(), before, "the lease is over");
     let incident = place.incident("closed");

@@ -2,6 +2,7 @@
 
 use super::harness::{Host, config, identity, letters, vcpu, vm};
 use crate::alerts::{Alert, AlertState};
+use super::harness::SECOND_NS;
 use crate::detection::Detector;
 use crate::sampling::metrics::{host, vcpu as vcpu_metrics, vm as vm_metrics};
 use proptest::prelude::*;
@@ -24,6 +25,20 @@ fn a_vm_that_leaves_resolves_what_fires_about_it_and_its_name_is_still_known() {
     assert_eq!((over[0].id, over[0].subject.as_str()), (fired[0].id, "web-1"));
     assert!(over[0].message.contains("ended with what it was about"), "{}", over[0].message);
     assert_eq!(host.detector.firing(), 0);
+}
+
+#[test]
+fn patience_follows_the_pace_at_which_a_source_is_read() {
+    // With many VMs, or when the agent costs too much, a source is read every eighth tick only.
+    let mut host = Host::new(RUNNING);
+    host.writer.frame().set_period_ns(host::PROCESSES_RUNNING.metric().source, 8 * SECOND_NS);
+    let mut said = String::new();
+    for _ in 0..3 {
+        host.pass_ns(8 * SECOND_NS);
+        host.set(0, host::PROCESSES_RUNNING, 9);
+        said += &letters(&host.judge());
+    }
+    assert_eq!(said, "F", "eight seconds are no gap at this pace");
 }
 
 #[test]
