@@ -133,8 +133,8 @@ fn take_over(
     let who = format!("start of process {} (uid {})", std::process::id(), nix::unistd::getuid());
     let in_force = recovery.config(&watch.reader().config(), &who);
     let began = json!({ "token": lease.token(), "pid": std::process::id(), "restored": recovery.restored() });
-    keeper.note(Kind::LEASE, &began);
     keeper.note(Kind::CONFIG, &in_force);
+    keeper.note(Kind::LEASE, &began);
     recovery.note_config(&in_force);
     keeper.settle();
     if args.standby {
