@@ -67,8 +67,9 @@ impl Host {
 
     pub(super) fn with(config: &Config) -> Self {
         let (writer, frame) = Frame::new(&config.limits).expect("memory");
+        let interval_ns = u64::from(config.sampling.interval_ms) * 1_000_000;
         for source in Source::ALL {
-            frame.set_period_ns(source, SECOND_NS);
+            frame.set_period_ns(source, u64::from(config.sampling.period_ticks(source)) * interval_ns);
         }
         let detector = Detector::build(config).unwrap_or_else(|error| panic!("{error}"));
         let (sink, alerts) = ring(config.limits.alerts as usize).expect("ring");

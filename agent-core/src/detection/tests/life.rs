@@ -1,8 +1,8 @@
 //! Entities come and go, rules are replaced, limits are reached.
 
+use super::harness::SECOND_NS;
 use super::harness::{Host, config, identity, letters, vcpu, vm};
 use crate::alerts::{Alert, AlertState};
-use super::harness::SECOND_NS;
 use crate::detection::Detector;
 use crate::sampling::metrics::{host, vcpu as vcpu_metrics, vm as vm_metrics};
 use proptest::prelude::*;
