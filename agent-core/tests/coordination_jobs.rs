@@ -1,6 +1,5 @@
 //! Work of a real QEMU's is found while it is under way, stands against what it must, and is gone when it has ended.
 
-
 use bartizan_core::config::Config;
 use bartizan_core::coordination::{Action, Arbiter, Outcome, Party, ResourcePath, Rule, Terms, found};
 use bartizan_testkit::qemu::{self, Qemu};

@@ -3,9 +3,11 @@
 #![allow(dead_code, reason = "every test file uses another part of this")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test, with its place")]
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
@@ -36,6 +38,9 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Longer than anything that is waited for.
+const SILENCE_MS_MAX: u16 = 60_000;
+
 /// A running `bartizan run` that writes JSON lines.
 pub(crate) struct Daemon {
     child: Child,
@@ -62,9 +67,14 @@ impl Daemon {
         nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
     }
 
-    /// The next line; `None` when it has ended.
+    /// The next line; `None` when it has ended. One that says nothing for minutes has failed, and holds no test up.
     pub(crate) fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
+        if self.lines.buffer().is_empty() {
+            let mut ready = [PollFd::new(self.lines.get_ref().as_fd(), PollFlags::POLLIN)];
+            let count = poll(&mut ready, PollTimeout::from(SILENCE_MS_MAX)).unwrap();
+            assert!(count > 0, "it says nothing any more");
+        }
         if self.lines.read_line(&mut line).unwrap() == 0 {
             return None;
         }
