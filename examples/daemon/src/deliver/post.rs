@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(parse(b"HTTP/1.1 200 OK\r\n\r\nhi"), Answer::Status(200, "hi".into()));
         assert_eq!(
             parse(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\n\r\n"),
-            Answer::Status(503, "".into())
+            Answer::Status(503, String::new())
         );
         assert_eq!(parse(b"HTTP/1.1 200 OK\r\nA: b\r\n"), Answer::Incomplete);
         assert_eq!(parse(b"SSH-2.0-OpenSSH\r\n"), Answer::Nonsense);
