@@ -124,6 +124,11 @@ impl<J: Journal, A: Arbiter, W: World> Responder<J, A, W> {
         &mut self.world
     }
 
+    /// Both: for a world that looks for what responses are about.
+    pub fn book_and_world(&mut self) -> (&Book, &mut W) {
+        (&self.book, &mut self.world)
+    }
+
     /// What happened since this was last asked.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

@@ -15,7 +15,7 @@ use bartizan_core::config::Config;
 use bartizan_core::engine::Reader;
 use bartizan_core::incidents::{
     Accounts, Condition, Delivery, Event, Evidence, Incidents, Notice, Outside, Policy, Refused, Returning,
-    Signal, Source, Step,
+    Signal, Source, State, Step,
 };
 use bartizan_core::ledger::{Kind, Ledger, LedgerError, RealDisk, Ticket, read};
 use bartizan_core::recovery::{restore, save, take};
@@ -185,11 +185,12 @@ impl Desk {
         }
     }
 
-    /// Every incident in memory, as a notice would tell of it.
+    /// Every incident that is not closed, as a notice would tell of it.
     #[must_use]
     pub fn views(&self) -> Vec<Notice> {
         let inner = self.lock();
-        let ids: Vec<u64> = inner.returning.incidents.all().map(|incident| incident.id).collect();
+        let open = inner.returning.incidents.all().filter(|incident| incident.state != State::Closed);
+        let ids: Vec<u64> = open.map(|incident| incident.id).collect();
         ids.into_iter().filter_map(|id| inner.returning.incidents.view(id)).collect()
     }
 

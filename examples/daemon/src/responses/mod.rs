@@ -264,12 +264,11 @@ impl Turn {
     }
 
     fn round(&mut self) -> Result<(), String> {
-        let book = self.responder.book().clone();
-        self.responder.world().look(&book);
-        let terms = self.responder.world().terms();
-        self.arbiter.lock().set_terms(terms);
+        let (book, place) = self.responder.book_and_world();
+        place.look(book);
+        self.arbiter.lock().set_terms(place.terms());
         let notices = self.desk.views();
-        for notice in notices.iter().filter(|notice| notice.is_firing() && notice.state != State::Closed) {
+        for notice in notices.iter().filter(|notice| notice.is_firing()) {
             self.call(notice)?;
         }
         // A step at a time, so that a person's word comes in between.
