@@ -62,7 +62,7 @@ def test_an_example_tells_what_is_wrong_with_its_configuration(name: str, tmp_pa
 
 
 def test_the_example_that_records_verifies_what_it_recorded(tmp_path: Path) -> None:
-    command = [sys.executable, EXAMPLES / "record.py", tmp_path / "ledger", "0.5"]
+    command = [sys.executable, str(EXAMPLES / "record.py"), str(tmp_path / "ledger"), "0.5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == 0 and "PROVEN: records 0 to " in done.stdout, (done.stdout, done.stderr)
     damaged = tmp_path / "ledger" / "segments" / "0000000000000000.btzl"
