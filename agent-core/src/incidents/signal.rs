@@ -2,6 +2,7 @@
 
 use crate::alerts::{Alert, AlertState, Severity};
 use crate::checks::{Change, ChangeKind, Severity as CheckSeverity};
+use crate::sampling::discovery::identify::uuid_text;
 use crate::sampling::frame::Entity;
 use crate::sampling::metrics::Scope;
 use serde::{Deserialize, Serialize};
@@ -140,7 +141,7 @@ impl Signal {
         let scope = alert.entity.scope;
         let is_vm = matches!(scope, Scope::Vm | Scope::Vcpu | Scope::VmNet | Scope::VmDisk);
         let resource = if is_vm {
-            let vm = if alert.uuid == [0; 16] { alert.subject.to_string() } else { uuid(&alert.uuid) };
+            let vm = if alert.uuid == [0; 16] { alert.subject.to_string() } else { uuid_text(&alert.uuid) };
             Resource { vm, name: alert.subject.to_string(), tenant: alert.tenant.to_string() }
         } else {
             Resource::default()
@@ -213,18 +214,6 @@ pub(super) fn cut(text: &mut String, bytes_max: usize) {
     }
     text.truncate(end);
     text.push_str(MARK);
-}
-
-fn uuid(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

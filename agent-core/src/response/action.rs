@@ -1,6 +1,7 @@
 //! What may be done to a VM, and what is needed to take it back.
 
 use crate::sampling::discovery::VmInfo;
+use crate::sampling::discovery::identify::uuid_text;
 use crate::sampling::discovery::inspect::Found;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -126,6 +127,17 @@ pub struct Target {
     pub disks: Vec<PathBuf>,
     /// Its QMP socket.
     pub monitor: Option<PathBuf>,
+}
+
+impl Target {
+    /// What parties call the VM in a resource's path: its UUID, or its process where it tells none.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match uuid_text(&self.uuid) {
+            uuid if uuid.is_empty() => format!("pid-{}", self.pid),
+            uuid => uuid,
+        }
+    }
 }
 
 impl From<&VmInfo> for Target {

@@ -9,7 +9,6 @@ use super::responder::{Arbiter, Ruling};
 use crate::coordination::{
     self, Action as Effects, Change, Claim, Mode, Outcome, Party, ResourcePath, Token,
 };
-use crate::sampling::discovery::identify::uuid_text;
 use crate::sys::clock::Clock;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -111,11 +110,7 @@ fn mechanism(response: u64) -> String {
 
 /// The path of a VM: by its UUID, and by its process where it has none.
 fn path(target: &Target) -> Result<ResourcePath, String> {
-    let key = match uuid_text(&target.uuid) {
-        uuid if uuid.is_empty() => format!("pid-{}", target.pid),
-        uuid => uuid,
-    };
-    ResourcePath::parse(&format!("vm/{key}")).map_err(|error| error.to_string())
+    ResourcePath::parse(&format!("vm/{}", target.key())).map_err(|error| error.to_string())
 }
 
 /// The claim of all steps together: a VM that is dumped and then frozen is not in its own way.
@@ -182,6 +177,7 @@ mod tests {
     use super::super::playbook::{Approval, OnFailure, Step};
     use super::*;
     use crate::coordination::{Book, Part, Terms};
+    use crate::sampling::discovery::identify::uuid_text;
 
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<(Vec<Change>, bool)>>);

@@ -95,20 +95,14 @@ pub(super) fn document(file: &Path, text: &str) -> Result<Vec<Playbook>, Vec<Mis
     let (mut playbooks, mut mistakes) = (Vec::<Playbook>::new(), Vec::new());
     for (key, value) in table.get_ref() {
         let line = line_of(text, key.span().start);
-        let DeValue::Array(declared) = value.get_ref() else {
-            mistakes.push(mistake(
-                line,
-                format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref()),
-            ));
-            continue;
+        let declared = match value.get_ref() {
+            DeValue::Array(declared) if key.get_ref() == "playbook" => declared,
+            _ => {
+                let message = format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref());
+                mistakes.push(mistake(line, message));
+                continue;
+            }
         };
-        if key.get_ref() != "playbook" {
-            mistakes.push(mistake(
-                line,
-                format!("unknown key `{}`; a file holds [[playbook]] tables", key.get_ref()),
-            ));
-            continue;
-        }
         for one in declared {
             match playbook(text, one) {
                 Ok(playbook) if playbooks.iter().any(|other| other.id == playbook.id) => {

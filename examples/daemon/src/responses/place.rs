@@ -57,13 +57,7 @@ impl Place {
 
     /// Whose each VM is. A VM that is gone may still be claimed: to be brought back.
     pub(super) fn terms(&self) -> Terms {
-        let owner = |(_, target): &(u64, Target)| {
-            let path = match uuid_text(&target.uuid) {
-                uuid if uuid.is_empty() => format!("pid-{}", target.pid),
-                uuid => uuid,
-            };
-            (path, target.tenant.clone())
-        };
+        let owner = |(_, target): &(u64, Target)| (target.key(), target.tenant.clone());
         let owners: Owners = self.known.values().map(owner).collect();
         let vms_max = usize::try_from(self.reader.config().response.vms_max).unwrap_or(usize::MAX);
         Terms { owners, disrupted_vms_max: vms_max, ..Terms::default() }
